@@ -1,0 +1,1 @@
+"""What the agent says and learns: personas, dialogue, LLM turn, tools and knowledge."""

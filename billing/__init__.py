@@ -1,0 +1,1 @@
+"""Plans, usage, ledger, invoices, revenue and conversions."""

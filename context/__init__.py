@@ -1,0 +1,1 @@
+"""What outlives a call: tenants, configuration, the store and the event bus."""

@@ -1,0 +1,44 @@
+"""Appointments: which slots are free and the promise that none is sold twice.
+
+`BookingDesk` is what the agent's tools see, bound to one tenant; the store behind it is
+`context.store`. Times are aware datetimes in the tenant's time zone.
+"""
+
+import datetime as dt
+from typing import Protocol
+
+import msgspec
+
+
+class SlotTaken(Exception):  # noqa: N818 - names the state the caller meets
+    """The slot was sold to somebody else, is outside opening hours or breaks the booking policy."""
+
+
+class Booking(msgspec.Struct, frozen=True):
+    """A confirmed appointment."""
+
+    id: str
+    tenant_id: str
+    call_id: str
+    service_id: str
+    starts_at: dt.datetime
+    minutes: int
+    name: str
+    phone: str
+    email: str = ""
+    notes: str = ""
+
+
+class BookingDesk(Protocol):
+    """Bookings of one tenant."""
+
+    async def free_slots(self, service_id: str, day: dt.date) -> list[dt.datetime]:
+        """Free starts on that day, in order; [] when closed, full or outside the policy."""
+        ...
+
+    async def book(
+        self, *, call_id: str, service_id: str, starts_at: dt.datetime, name: str, phone: str, email: str = ""
+    ) -> Booking:
+        """Store the appointment before returning. The same call, service and start again returns the
+        same booking. Raises SlotTaken."""
+        ...
