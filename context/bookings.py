@@ -14,6 +14,10 @@ class SlotTaken(Exception):  # noqa: N818 - names the state the caller meets
     """The slot was sold to somebody else, is outside opening hours or breaks the booking policy."""
 
 
+class BookingNotFound(Exception):  # noqa: N818 - names the state the caller meets
+    """The tenant has no live booking with that id: never made, or cancelled already (for a move)."""
+
+
 class Booking(msgspec.Struct, frozen=True):
     """A confirmed appointment."""
 
@@ -41,4 +45,14 @@ class BookingDesk(Protocol):
     ) -> Booking:
         """Store the appointment before returning. The same call, service and start again returns the
         same booking. Raises SlotTaken."""
+        ...
+
+    async def cancel(self, booking_id: str) -> Booking:
+        """Give the slot back and return what was cancelled; cancelling twice is cancelling once.
+        Raises BookingNotFound when the tenant never had such a booking."""
+        ...
+
+    async def move(self, booking_id: str, starts_at: dt.datetime) -> Booking:
+        """Change the start, keeping id, service and length. The old slot is given back only if the
+        new one is taken; both happen or neither does. Raises SlotTaken and BookingNotFound."""
         ...
