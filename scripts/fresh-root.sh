@@ -55,6 +55,7 @@ mkdir -p "$root"
 if [ -e "$tarball" ]; then tar -C "$root" -xf "$tarball"; else bootstrap; fi
 
 step "This machine's way to the package registries"
+rm -f "$root/etc/apt/sources.list"
 carry /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d \
   /etc/apt/keyrings /etc/ssl/certs /usr/local/share/ca-certificates
 rm -f "$root"/etc/apt/apt.conf.d/*packagekit* "$root"/etc/apt/apt.conf.d/*appstream*
@@ -66,7 +67,7 @@ while IFS= read -r setting; do environment+=("$setting"); done < <(
   env | grep -E '^(PIP_[A-Z_]+|PARLEY_[A-Z_]+|(https?|no|all|HTTPS?|NO|ALL)_(proxy|PROXY)|SSL_CERT_(FILE|DIR)|[A-Z]+_CA_BUNDLE)='
 )
 
-mount --bind /dev "$root/dev"
+mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
 step "A clone of $(git -C "$checkout" -c safe.directory="$checkout" rev-parse --short HEAD)"
 git -c safe.directory="$checkout" -c safe.directory="$checkout/.git" clone --quiet --no-hardlinks "$checkout" "$root/srv/parley"
