@@ -1,0 +1,200 @@
+"""YAML whose faults can be pointed at: file, line and path of the value.
+
+PyYAML's defaults follow YAML 1.1, where `18:00` is the number 1080, `no` is false and a repeated key
+wins silently; here scalars follow YAML 1.2 and a repeated key is a fault. Used by
+`context.tenant_files`.
+"""
+
+import re
+from collections.abc import Hashable
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+from msgspec import inspect
+
+FOUND_LIMIT_CHARS = 60
+"""How much of a wrong value a message quotes."""
+
+_T = TypeVar("_T")
+Step = str | int
+Path = tuple[Step, ...]
+"""Way to a value: field or key names and list indexes."""
+
+_ANY_KEY = "..."
+"""What msgspec writes for a key of a mapping, whichever it is."""
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """One thing that is wrong. line: counted from 1, 0 when the file could not be read that far."""
+
+    line: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}, {self.path}: {self.message}" if self.line else self.message
+
+
+class LocatedError(Exception):
+    """The text is not YAML, or not of the type asked for."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+
+
+class Document:
+    """A parsed YAML text that remembers where each value stands."""
+
+    def __init__(self, text: str) -> None:
+        """Parse `text`. Raises LocatedError."""
+        loader = _Loader(text)
+        try:
+            self._root = loader.get_single_node()
+            self.data: Any = loader.construct_document(self._root) if self._root else None
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            raise LocatedError(Fault(mark.line + 1 if mark else 0, "$", error.problem or str(error))) from error
+        except yaml.YAMLError as error:
+            raise LocatedError(Fault(0, "$", f"not YAML text: {error}")) from error
+        except RecursionError as error:
+            raise LocatedError(Fault(0, "$", "an alias contains itself, or the nesting is too deep")) from error
+        finally:
+            loader.dispose()
+
+    def fault(self, path: Path, message: str, *, quote: bool = True) -> Fault:
+        """A fault of the value at `path`; quote: whether the message may show the value."""
+        found = self._value(path)
+        if quote and found is not None:
+            message = f"{message}; found {_shown(found)}"
+        return Fault(self._line(path), _written(path), message)
+
+    def convert(self, to: type[_T], secret: frozenset[str] = frozenset()) -> _T:
+        """The document as `to`. secret: top-level fields that no message may quote.
+
+        Raises LocatedError with the first fault.
+        """
+        try:
+            return msgspec.convert(self.data, to)
+        except msgspec.ValidationError as error:
+            message, path = self._locate(str(error), to)
+            unknown = re.fullmatch(r"Object contains unknown field `(.*)`", message)
+            if unknown:
+                allowed = _fields_at(inspect.type_info(to), path)
+                path, message = (*path, unknown[1]), f"unknown field; allowed: {', '.join(allowed)}"
+            elif "RFC3339 encoded time" in message:
+                message = "expected a time of day from 00:00 to 23:59"
+            quote = not (path and path[0] in secret) and "missing required" not in message and not unknown
+            raise LocatedError(self.fault(path, message, quote=quote)) from error
+
+    def _locate(self, said: str, to: type[Any]) -> tuple[str, Path]:
+        """Split msgspec's message into text and path, finding the keys that it leaves out."""
+        parts = re.fullmatch(r"(.*?) - at (?:`key` in )?`\$(.*)`", said, re.DOTALL)
+        if not parts:
+            return said, ()
+        path: Path = ()
+        for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]", parts[2]):
+            step: Step = name or (index if index == _ANY_KEY else int(index))
+            path = (*path, self._culprit(path, said, to) if step == _ANY_KEY else step)
+        return parts[1], path
+
+    def _culprit(self, path: Path, said: str, to: type[Any]) -> Step:
+        """The key of the mapping at `path` that alone brings the same message."""
+        mapping: dict[str, Any] = self._value(path)
+        for key, value in mapping.items():
+            try:
+                msgspec.convert(_replaced(self.data, path, {key: value}), to)
+            except msgspec.ValidationError as error:
+                if str(error) == said:
+                    return key
+        return _ANY_KEY
+
+    def _value(self, path: Path) -> Any:
+        """The value at `path`, None when there is none."""
+        value: Any = self.data
+        for step in path:
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+    def _line(self, path: Path) -> int:
+        """The line of `path`, or of the deepest part of it that exists; counted from 1."""
+        node = self._root
+        line = 1
+        for step in (None, *path):
+            if step is not None:
+                node = _child(node, step)
+            if node is None:
+                break
+            line = int(node.start_mark.line) + 1
+        return line
+
+
+class _Loader(yaml.SafeLoader):
+    """Scalars of YAML 1.2's core schema, and no key twice in a mapping."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own name
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    problem = f"key {key.value!r} appears twice"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _register(tag: str, pattern: str, first: str) -> None:
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), list(first))
+
+
+_register("bool", r"(?:true|True|TRUE|false|False|FALSE)\Z", "tTfF")
+_register("null", r"(?:~|null|Null|NULL|)\Z", "~nN\0")
+_Loader.yaml_implicit_resolvers[""] = _Loader.yaml_implicit_resolvers["\0"]
+# No leading zero and no plus sign: those are phone numbers.
+_register("int", r"-?(?:0|[1-9][0-9]*)\Z", "-0123456789")
+_register("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z", "-0123456789")
+_register("merge", r"<<\Z", "<")
+
+
+def _child(node: yaml.Node | None, step: Step) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == step), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step]
+    return None
+
+
+def _replaced(data: Any, path: Path, value: Any) -> Any:
+    """A copy of `data` with `value` at `path`."""
+    if not path:
+        return value
+    copy = data.copy()
+    copy[path[0]] = _replaced(data[path[0]], path[1:], value)
+    return copy
+
+
+def _fields_at(kind: Any, path: Path) -> list[str]:
+    """Names of the fields of the struct at `path`."""
+    for step in path:
+        if isinstance(kind, inspect.StructType):
+            kind = next(field.type for field in kind.fields if field.encode_name == step)
+        elif isinstance(kind, inspect.DictType):
+            kind = kind.value_type
+        elif isinstance(kind, inspect.VarTupleType):
+            kind = kind.item_type
+    return [field.encode_name for field in kind.fields] if isinstance(kind, inspect.StructType) else []
+
+
+def _written(path: Path) -> str:
+    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= FOUND_LIMIT_CHARS else text[: FOUND_LIMIT_CHARS - 3] + "..."
