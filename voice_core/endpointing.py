@@ -1,0 +1,180 @@
+"""How much silence ends this turn: a function of what was said, not a constant.
+
+Four things decide (design: "Turn-taking"): how complete the words are, what the agent is waiting for,
+the caller's own rhythm, and, when there is one, an audio model's probability. The session calls it with
+each transcript that follows a pause; more evidence of an end means less waiting.
+"""
+
+import re
+
+import msgspec
+
+from voice_core.expectation import ExpectedSlot, SlotKind
+from voice_core.policy import EndpointPolicy
+from voice_core.turn_words import split_words, turn_words
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """The silence after which the turn is over, counted from the last speech sample, and why."""
+
+    delay_ms: float
+    reason: str
+
+
+class Rhythm:
+    """How long this caller pauses inside a turn: a running average of pauses that did not end one."""
+
+    __slots__ = ("pause_ms", "pauses")
+
+    _WEIGHT = 0.4
+    """Of the newest pause: three pauses are enough to know a slow speaker."""
+
+    def __init__(self) -> None:
+        self.pause_ms = 0.0
+        self.pauses = 0
+
+    def paused(self, pause_ms: float) -> None:
+        """The caller went on after this silence."""
+        self.pauses += 1
+        self.pause_ms = pause_ms if self.pauses == 1 else self.pause_ms + self._WEIGHT * (pause_ms - self.pause_ms)
+
+    def stretch(self, delay_ms: float) -> float:
+        """The delay for this caller: a quarter longer than the pauses heard twice or more, at most doubled."""
+        if self.pauses < 2:
+            return delay_ms
+        return min(max(delay_ms, 1.25 * self.pause_ms), 2 * delay_ms)
+
+
+_SENTENCE_END = re.compile(r"[.!?؟。…]['\"”’)]*\s*$")
+_TRAILING_OFF = re.compile(r"(\.\.\.|…|[,;:،\-–—])\s*$")
+_QUESTION = re.compile(r"[?؟]\s*$")
+_DIGIT = re.compile(r"\d")
+_DIGIT_WORDS = {
+    "en": "zero oh one two three four five six seven eight nine",
+    "fr": "zéro un deux trois quatre cinq six sept huit neuf",
+    "es": "cero uno dos tres cuatro cinco seis siete ocho nueve",
+    "ar": "صفر واحد اثنان ثلاثة أربعة خمسة ستة سبعة ثمانية تسعة",
+}
+_TENS = {
+    "en": "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen "
+    "twenty thirty forty fifty sixty seventy eighty ninety",
+    "fr": "dix onze douze treize quatorze quinze seize vingt trente quarante cinquante soixante",
+    "es": "diez once doce trece catorce quince dieciséis veinte treinta cuarenta "
+    "cincuenta sesenta setenta ochenta noventa",
+    "ar": "عشرة",
+}
+_ONES = {language: frozenset(words.split()) for language, words in _DIGIT_WORDS.items()}
+_PAIRS = {language: frozenset(words.split()) for language, words in _TENS.items()}
+_LONG_ANSWER_WORDS = 5
+_DIGIT_RUN_MIN = 3
+"""Digits at the end of a turn that make it look like dictation even when no number was asked for."""
+
+
+def count_digits(text: str, language: str) -> int:
+    """Digits dictated so far: figures, digit words, and two for each tens word that a digit does not complete."""
+    base = "ar" if language == "ary" else language
+    ones, tens = _ONES.get(base, _ONES["en"]), _PAIRS.get(base, _PAIRS["en"])
+    total = 0
+    after_tens = False
+    for word in split_words(text):
+        figures = len(_DIGIT.findall(word))
+        if figures:
+            total += figures
+            after_tens = False
+        elif word in tens:
+            # French "soixante-dix", "quatre-vingt-douze" are one pair; written apart they follow each other.
+            total += 0 if after_tens else 2
+            after_tens = True
+        elif word in ones:
+            total += 0 if after_tens else 1
+            after_tens = False
+        elif any(part in tens for part in word.split("-")):
+            total += 2
+            after_tens = False
+        else:
+            after_tens = False
+    return total
+
+
+def endpoint(
+    text: str,
+    language: str,
+    expected: ExpectedSlot,
+    rhythm: Rhythm,
+    policy: EndpointPolicy,
+    *,
+    end_probability: float | None = None,
+) -> Endpoint:
+    """How long to wait after the last speech sample before the turn is over.
+
+    text: the whole turn so far. end_probability: an audio model's belief that the turn is over, 0..1.
+    """
+    delay_ms, reason = _by_slot(text, language, expected, policy) or _by_words(text, language, policy)
+    if end_probability is not None and reason in ("complete", "unsure", "dangling"):
+        # The model shifts the delay between its bounds; words and slots keep the last say on dictation.
+        delay_ms = delay_ms + (0.5 - end_probability) * policy.unsure_ms
+        reason = f"{reason}+audio"
+    if not reason.startswith("answered"):
+        delay_ms = rhythm.stretch(delay_ms)
+    return Endpoint(delay_ms=min(max(delay_ms, policy.min_ms), policy.max_ms), reason=reason)
+
+
+def _by_slot(text: str, language: str, expected: ExpectedSlot, policy: EndpointPolicy) -> tuple[float, str] | None:
+    """What the agent waits for decides alone when the answer has begun and is, or is not, whole."""
+    words = split_words(text)
+    lists = turn_words(language)
+    if expected.kind in (SlotKind.PHONE, SlotKind.NUMBER):
+        digits = count_digits(text, language)
+        if expected.digits and digits >= expected.digits:
+            return policy.min_ms, "answered"
+        if digits and (expected.digits or expected.kind is SlotKind.PHONE):
+            return policy.slot_ms, "half_number"
+    if expected.kind is SlotKind.YES_NO and words and words[0] in lists.answers and len(words) <= 2:
+        return policy.min_ms, "answered"
+    if expected.kind is SlotKind.CHOICE and any(choice.lower() in text.lower() for choice in expected.choices):
+        return policy.min_ms, "answered"
+    if expected.kind is SlotKind.EMAIL and words:
+        spoken_at = "@" in text or bool(lists.spoken_symbols & set(words) & {"at", "arobase", "arroba"})
+        if (
+            not spoken_at
+            or words[-1] in lists.spoken_symbols
+            or not re.search(r"[.]\s?\w{2,}\W*$|dot|point|punto", text)
+        ):
+            return policy.slot_ms, "half_email"
+        return policy.unsure_ms, "email"
+    if expected.kind is SlotKind.SPELLING and words:
+        return (policy.slot_ms if len(words[-1]) == 1 else policy.unsure_ms), "spelling"
+    return None
+
+
+def _by_words(text: str, language: str, policy: EndpointPolicy) -> tuple[float, str]:
+    """How complete the words are by themselves."""
+    words = split_words(text)
+    lists = turn_words(language)
+    if not words:
+        return policy.unsure_ms, "unsure"
+    last = words[-1]
+    if last in lists.dangling or last in lists.fillers or last.endswith("'"):
+        return policy.dangling_ms, "dangling"
+    if _TRAILING_OFF.search(text):
+        return policy.dangling_ms, "dangling"
+    if _digits_at_end(words, language) >= _DIGIT_RUN_MIN:
+        return policy.dangling_ms, "digits"
+    if len(words) <= 2 and last in lists.answers:
+        return policy.complete_ms, "complete"
+    if _QUESTION.search(text):
+        return policy.complete_ms, "complete"
+    if _SENTENCE_END.search(text) and len(words) >= 2:
+        return policy.complete_ms, "complete"
+    return policy.unsure_ms, "unsure"
+
+
+def _digits_at_end(words: list[str], language: str) -> int:
+    """Length of the run of digits that the words end in."""
+    run = 0
+    for word in reversed(words):
+        digits = count_digits(word, language)
+        if not digits:
+            break
+        run += digits
+    return run
