@@ -55,9 +55,12 @@ mkdir -p "$root"
 if [ -e "$tarball" ]; then tar -C "$root" -xf "$tarball"; else bootstrap; fi
 
 step "This machine's way to the package registries"
-rm -f "$root/etc/apt/sources.list"
-carry /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d \
-  /etc/apt/keyrings /etc/ssl/certs /usr/local/share/ca-certificates
+carry /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/apt/apt.conf.d /etc/ssl/certs /usr/local/share/ca-certificates
+# Another release than this machine's keeps the one source that debootstrap gave it.
+if [ "$suite" = "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" ]; then
+  rm -f "$root/etc/apt/sources.list"
+  carry /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/keyrings
+fi
 rm -f "$root"/etc/apt/apt.conf.d/*packagekit* "$root"/etc/apt/apt.conf.d/*appstream*
 for config in "$HOME/.config/pip" "$HOME/.pip"; do
   [ -d "$config" ] && mkdir -p "$root/root/${config#"$HOME"/}" && cp -aL "$config/." "$root/root/${config#"$HOME"/}/"
