@@ -132,7 +132,9 @@ class HealthBook:
     clock: monotonic seconds. observer: told of every event, for counters and logs.
     """
 
-    def __init__(self, clock: Callable[[], float], observer: Callable[[EngineEvent], None] = lambda event: None) -> None:
+    def __init__(
+        self, clock: Callable[[], float], observer: Callable[[EngineEvent], None] = lambda event: None
+    ) -> None:
         self.clock = clock
         self._observer = observer
         self._health: dict[str, Health] = {}

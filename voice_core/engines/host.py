@@ -7,7 +7,7 @@ task it is made from. Opened by `server.composition` for the life of the server.
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, ParamSpec, TypeVar
 
@@ -33,7 +33,7 @@ class PluginHost:
 
 
 @asynccontextmanager
-async def plugin_host() -> AsyncIterator[PluginHost]:
+async def plugin_host() -> AsyncGenerator[PluginHost, None]:
     """Open the HTTP session, yield the host, close the session."""
     async with http_context.open():
         yield PluginHost(contextvars.copy_context())

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from livekit import rtc
-from livekit.agents import APIConnectOptions, APIError, stt
+from livekit.agents import APIConnectOptions, stt
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
+from voice_core.engines.api_errors import engine_error
 from voice_core.engines.host import PluginHost
 from voice_core.engines.utterance import UtteranceAudio
 from voice_core.errors import EngineError
@@ -29,7 +30,7 @@ SETTLED_GRACE_S = 0.15
 CONNECT_TIMEOUT_S = 5.0
 
 
-class NoTranscript(EngineError):
+class NoTranscript(EngineError):  # noqa: N818 - a normal outcome when there was only noise
     """The engine said nothing in time: either there were no words, or it is not working.
 
     A fallback chain finds out by asking the next engine.
@@ -65,6 +66,7 @@ class LivekitRecognizer:
         self._clock = clock
         self._audio = UtteranceAudio()
         self._listener: _Listener | None = None
+        self._closing: list[asyncio.Task[None]] = []
         self._last_partial = ""
 
     def push(self, pcm: Pcm16) -> None:
@@ -81,8 +83,13 @@ class LivekitRecognizer:
         """Start an utterance `lookback_ms` before the newest sample pushed."""
         self._audio.begin(lookback_ms)
         self._last_partial = ""
-        if self._listener is not None:
-            self._listener.forget_before(self._clock() - lookback_ms / 1000)
+        listener = self._listener
+        if listener is not None and listener.failure is not None:
+            # Providers close idle streams: a new utterance gets one new stream for nothing.
+            self._closing.append(self._host.spawn(listener.aclose(), "recogniser stream's end"))
+            self._listener = self._listen(self._audio.samples())
+        elif listener is not None:
+            listener.forget_before(self._clock() - lookback_ms / 1000)
 
     async def decode(self, kind: DecodeKind) -> Transcript:
         """Decode the utterance so far.
@@ -124,6 +131,7 @@ class LivekitRecognizer:
         if self._listener is not None:
             await self._listener.aclose()
             self._listener = None
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     def _listen(self, audio: Pcm16) -> "_Listener":
         stream = self._host.run(
@@ -144,7 +152,7 @@ class LivekitRecognizer:
             # The next decode, of this utterance or another engine's, finds a fresh stream.
             self._listener = None
             await listener.aclose()
-            raise EngineError(f"the recogniser's stream ended: {listener.failure}")
+            raise listener.failure
         if kind is DecodeKind.FINAL:
             return await listener.final(self._final_timeout_s)
         return listener.heard()
@@ -161,10 +169,8 @@ class LivekitRecognizer:
         )
         try:
             event = await request
-        except APIError as error:
-            raise EngineError(f"recogniser: {error.message}", retryable=error.retryable) from error
-        except Exception as error:
-            raise EngineError(f"recogniser: {type(error).__name__}") from error
+        except Exception as error:  # a plugin may raise anything
+            raise engine_error("recogniser", error) from error
         finally:
             request.cancel()
         return event.alternatives[0] if event.alternatives else _nothing()
@@ -184,7 +190,7 @@ class _Listener:
     """One stream and what it has said since the utterance began."""
 
     def __init__(self, stream: stt.RecognizeStream, host: PluginHost, clock: Callable[[], float]) -> None:
-        self.failure: str | None = None
+        self.failure: EngineError | None = None
         self._stream = stream
         self._clock = clock
         self._finals: list[tuple[float, stt.SpeechData]] = []
@@ -196,7 +202,7 @@ class _Listener:
         try:
             self._stream.push_frame(_frame(pcm))
         except RuntimeError as error:  # the stream was closed by its own task
-            self.failure = self.failure or str(error)
+            self.failure = self.failure or engine_error("recogniser", error)
 
     def forget_before(self, when_s: float) -> None:
         self._finals = [final for final in self._finals if final[0] >= when_s]
@@ -238,7 +244,7 @@ class _Listener:
         if heard.text or (self._finals and self.failure is None):
             return heard
         if self.failure is not None:
-            raise EngineError(f"the recogniser's stream ended: {self.failure}")
+            raise self.failure
         raise NoTranscript(f"no words within {timeout_s:.1f} s")
 
     async def aclose(self) -> None:
@@ -250,18 +256,16 @@ class _Listener:
         try:
             self._stream.flush()
         except RuntimeError as error:
-            self.failure = self.failure or str(error)
+            self.failure = self.failure or engine_error("recogniser", error)
 
     async def _read(self) -> None:
         try:
             async for event in self._stream:
                 self._take(event)
                 self._changed.set()
-            self.failure = self.failure or "closed by the engine"
-        except APIError as error:
-            self.failure = error.message
-        except Exception as error:  # a plugin may raise anything; the chain needs to know that it did
-            self.failure = type(error).__name__
+            self.failure = self.failure or EngineError("recogniser: the engine closed the stream")
+        except Exception as error:  # a plugin may raise anything
+            self.failure = engine_error("recogniser", error)
         finally:
             self._changed.set()
 
@@ -286,9 +290,7 @@ def _nothing() -> stt.SpeechData:
 
 
 def _frame(pcm: Pcm16) -> rtc.AudioFrame:
-    return rtc.AudioFrame(
-        data=pcm.tobytes(), sample_rate=ANALYSIS_HZ, num_channels=1, samples_per_channel=len(pcm)
-    )
+    return rtc.AudioFrame(data=pcm.tobytes(), sample_rate=ANALYSIS_HZ, num_channels=1, samples_per_channel=len(pcm))
 
 
 def _common_words(before: str, after: str) -> str:

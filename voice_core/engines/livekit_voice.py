@@ -5,13 +5,15 @@ either end, and the time at which each word ends. Built by `registry`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import numpy as np
-from livekit.agents import APIConnectOptions, APIError, tts
+from livekit.agents import APIConnectOptions, tts
 from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, NotGiven
 
+from voice_core.engines.api_errors import engine_error
 from voice_core.engines.host import PluginHost
 from voice_core.engines.silence_trim import SilenceTrim
 from voice_core.engines.word_timing import DEFAULT_MS_PER_CHARACTER, WordTiming
@@ -64,12 +66,13 @@ class LivekitVoice:
         timing = WordTiming(text, self._ms_per_character, aligned=engine.capabilities.aligned_transcript)
         trim = SilenceTrim(self._sample_rate)
         given_samples = 0
-        async for audio in self._audio(engine, text, timing):
-            sound = trim.push(audio)
-            given_samples += len(sound)
-            if len(sound):
-                given_ms = given_samples * 1000 / self._sample_rate
-                yield SpeechChunk(sound, _shifted(timing.ended_by(given_ms + trim.lead_ms), trim.lead_ms))
+        async with aclosing(self._audio(engine, text, timing)) as pieces:
+            async for audio in pieces:
+                sound = trim.push(audio)
+                given_samples += len(sound)
+                if len(sound):
+                    given_ms = given_samples * 1000 / self._sample_rate
+                    yield SpeechChunk(sound, _shifted(timing.ended_by(given_ms + trim.lead_ms), trim.lead_ms))
         tail = trim.finish()
         given_samples += len(tail)
         if not given_samples:
@@ -81,7 +84,7 @@ class LivekitVoice:
     async def aclose(self) -> None:
         """Do nothing: the engines are shared by calls."""
 
-    async def _audio(self, engine: tts.TTS[Any], text: str, timing: WordTiming) -> AsyncIterator[Pcm16]:
+    async def _audio(self, engine: tts.TTS[Any], text: str, timing: WordTiming) -> AsyncGenerator[Pcm16, None]:
         stream = self._host.run(
             engine.synthesize,
             text,
@@ -108,12 +111,8 @@ class LivekitVoice:
                 yield resampler.flush()
         except TimeoutError as error:
             raise EngineError(f"no audio within {timeout_s:.1f} s") from error
-        except APIError as error:
-            raise EngineError(f"voice: {type(error).__name__}", retryable=error.retryable) from error
-        except (EngineError, asyncio.CancelledError, GeneratorExit):
-            raise
-        except Exception as error:  # a plugin may raise anything; the chain needs an EngineError
-            raise EngineError(f"voice: {type(error).__name__}") from error
+        except Exception as error:  # a plugin may raise anything
+            raise engine_error("voice", error) from error
         finally:
             await stream.aclose()
 

@@ -8,9 +8,9 @@ repeated in a message.
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from livekit.agents import llm, stt, tts
 
@@ -73,13 +73,14 @@ def _build(
     name: PluginEngine, kind: EngineKind, base: type[_Engine], environment: Mapping[str, str], language: str
 ) -> _Engine:
     engine_class = _engine_class(name.provider, kind, base)
+    make = cast(Callable[..., _Engine], engine_class)
     missing = missing_keys(name, environment)
     if missing:
         variables = " and ".join(missing)
         raise EngineUnavailable(f"{_title(name, kind)} needs a key: set the environment variable {variables}")
     arguments = _arguments(name, kind, engine_class, environment, language)
     try:
-        return engine_class(**arguments)
+        return make(**arguments)
     except Exception as error:  # a plugin may raise anything; start-up must say which engine it was
         raise EngineUnavailable(
             f"{_title(name, kind)} cannot be built: {_without_secrets(str(error), environment)}"

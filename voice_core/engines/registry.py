@@ -1,0 +1,203 @@
+"""All engines that the tenants name, built once at start-up and shared by their calls.
+
+A name that cannot be built stops the start with a message that says what to do; a call only ever
+takes ready engines from here, already chained for fallback. Used by `server.composition`.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from livekit.agents import llm, stt, tts
+
+from voice_core.engines.fallback_recognizer import FallbackRecognizer, RecognizerCandidate
+from voice_core.engines.fallback_voice import FallbackVoice, VoiceCandidate
+from voice_core.engines.health import EngineEvent, HealthBook
+from voice_core.engines.host import PluginHost
+from voice_core.engines.livekit_recognizer import LivekitRecognizer, engine_language
+from voice_core.engines.livekit_voice import LivekitVoice
+from voice_core.engines.names import EmbeddedEngine, EngineName, PiperEngine, PluginEngine, parse_engine
+from voice_core.engines.plugins import build_llm, build_stt, build_tts
+from voice_core.errors import EngineUnavailable
+from voice_core.speech import Recognizer, Voice
+
+EMBEDDED_TIMEOUT_S = 10.0
+"""For engines of this machine: slow only when the machine is overloaded, and then nothing else is faster."""
+
+
+class EmbeddedEngines(Protocol):
+    """The engines that ship with Parley, loaded."""
+
+    def recognizer(self, languages: Sequence[str], language: str) -> Recognizer:
+        """A recogniser for one call."""
+        ...
+
+    def voice(self) -> Voice:
+        """A voice for one call."""
+        ...
+
+    def piper(self, path: str) -> Callable[[], Voice]:
+        """Load a Piper voice file; the result makes a voice for one call. Raises EngineUnavailable."""
+        ...
+
+
+class LlmCandidate(msgspec.Struct, frozen=True):
+    """One language model of a chain. name: in the health book."""
+
+    name: str
+    engine: llm.LLM[Any]
+
+
+class TenantEngines:
+    """A tenant's engines, ready for its calls. llms: first choice first, empty for none."""
+
+    def __init__(
+        self,
+        recognizers: Callable[[str], Recognizer],
+        voices: Callable[[], Voice],
+        llms: tuple[LlmCandidate, ...],
+    ) -> None:
+        self._recognizers = recognizers
+        self._voices = voices
+        self.llms = llms
+
+    def recognizer(self, language: str) -> Recognizer:
+        """A recogniser for one call that begins in `language`."""
+        return self._recognizers(language)
+
+    def voice(self) -> Voice:
+        """A voice for one call."""
+        return self._voices()
+
+
+class EngineRegistry:
+    """Builds and keeps engines. One per process, used on the event loop.
+
+    environment: where API keys are read from. observer: told of every request's result, for metrics.
+    """
+
+    def __init__(
+        self,
+        embedded: EmbeddedEngines,
+        host: PluginHost,
+        environment: Mapping[str, str],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        observer: Callable[[EngineEvent], None] = lambda event: None,
+    ) -> None:
+        self.book = HealthBook(clock, observer)
+        self.host = host
+        self._embedded = embedded
+        self._environment = environment
+        self._clock = clock
+        self._stts: dict[tuple[str, tuple[str, ...]], stt.STT[Any]] = {}
+        self._ttss: dict[tuple[str, str], tts.TTS[Any]] = {}
+        self._llms: dict[str, llm.LLM[Any]] = {}
+        self._pipers: dict[str, Callable[[], Voice]] = {}
+
+    def prepare(
+        self,
+        *,
+        stt_names: Sequence[str],
+        tts_names: Sequence[str],
+        llm_names: Sequence[str],
+        languages: Sequence[str],
+        default_language: str,
+        terms: Sequence[str] = (),
+    ) -> TenantEngines:
+        """Build a tenant's engines, first choice first. terms: words its recognisers prefer.
+
+        Raises EngineUnavailable, which says what to install, set or change.
+        """
+        if not stt_names or not tts_names:
+            raise EngineUnavailable('a tenant needs at least one stt and one tts engine, such as "embedded"')
+        for text in stt_names:
+            self._check_stt(text, tuple(terms))
+        voice_candidates = [self._voice_candidate(text, languages, default_language) for text in tts_names]
+        only_embedded_stt = [parse_engine(text) for text in stt_names] == [EmbeddedEngine()]
+
+        def recognizer(language: str) -> Recognizer:
+            if only_embedded_stt:
+                return self._embedded.recognizer(languages, language)
+            candidates = [self._recognizer_candidate(text, languages, language, tuple(terms)) for text in stt_names]
+            return FallbackRecognizer(candidates, self.book, language)
+
+        def voice() -> Voice:
+            return (
+                voice_candidates[0].make() if len(voice_candidates) == 1 else FallbackVoice(voice_candidates, self.book)
+            )
+
+        return TenantEngines(recognizer, voice, tuple(self._llm_candidate(text) for text in llm_names))
+
+    async def aclose(self) -> None:
+        """Close every plugin."""
+        engines = [*self._stts.values(), *self._ttss.values(), *self._llms.values()]
+        await asyncio.gather(*(engine.aclose() for engine in engines), return_exceptions=True)
+
+    def _check_stt(self, text: str, terms: tuple[str, ...]) -> None:
+        name = parse_engine(text)
+        if isinstance(name, PluginEngine):
+            self._stt(text, name, terms)
+        elif isinstance(name, PiperEngine):
+            raise EngineUnavailable(f"engine {text!r} is a voice: it cannot recognise speech")
+
+    def _stt(self, text: str, name: PluginEngine, terms: tuple[str, ...]) -> stt.STT[Any]:
+        engine = self._stts.get((text, terms))
+        if engine is None:
+            engine = self.host.run(build_stt, name, self._environment)
+            if terms and engine.capabilities.keyterms:
+                # livekit's own session sets its key terms with this hook; plugins have no common public one.
+                engine._update_session_keyterms(list(terms))  # pyright: ignore[reportPrivateUsage]
+            self._stts[text, terms] = engine
+        return engine
+
+    def _recognizer_candidate(
+        self, text: str, languages: Sequence[str], language: str, terms: tuple[str, ...]
+    ) -> RecognizerCandidate:
+        name = parse_engine(text)
+        key = f"stt:{text}"
+        if not isinstance(name, PluginEngine):
+            return RecognizerCandidate(key, lambda: self._embedded.recognizer(languages, language), EMBEDDED_TIMEOUT_S)
+        engine = self._stt(text, name, terms)
+        ask_language = not any("language" in option for option in name.options)
+        return RecognizerCandidate(
+            key,
+            lambda: LivekitRecognizer(
+                engine, self.host, languages=languages, language=language, ask_language=ask_language, clock=self._clock
+            ),
+        )
+
+    def _voice_candidate(self, text: str, languages: Sequence[str], default_language: str) -> VoiceCandidate:
+        name = parse_engine(text)
+        key = f"tts:{text}"
+        match name:
+            case EmbeddedEngine():
+                return VoiceCandidate(key, self._embedded.voice, EMBEDDED_TIMEOUT_S, EMBEDDED_TIMEOUT_S)
+            case PiperEngine(path):
+                make = self._pipers.get(path)
+                if make is None:
+                    make = self._pipers[path] = self._embedded.piper(path)
+                return VoiceCandidate(key, make, EMBEDDED_TIMEOUT_S, EMBEDDED_TIMEOUT_S)
+            case PluginEngine():
+                engines = {language: self._tts(text, name, language) for language in languages}
+                return VoiceCandidate(key, lambda: LivekitVoice(engines, default_language, self.host))
+
+    def _tts(self, text: str, name: PluginEngine, language: str) -> tts.TTS[Any]:
+        code = engine_language(language)
+        engine = self._ttss.get((text, code))
+        if engine is None:
+            engine = self._ttss[text, code] = self.host.run(build_tts, name, self._environment, code)
+        return engine
+
+    def _llm_candidate(self, text: str) -> LlmCandidate:
+        name: EngineName = parse_engine(text)
+        if not isinstance(name, PluginEngine):
+            raise EngineUnavailable(
+                f"engine {text!r} is not a language model; leave llm empty to let the dialogue engine answer alone"
+            )
+        engine = self._llms.get(text)
+        if engine is None:
+            engine = self._llms[text] = self.host.run(build_llm, name, self._environment)
+        return LlmCandidate(f"llm:{text}", engine)
