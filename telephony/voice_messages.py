@@ -94,7 +94,7 @@ def parse_message(data: str) -> Message:
     except msgspec.ValidationError as error:
         message = f"{error}. Message types: start, dtmf, hangup, text."
         raise ProtocolViolation("bad_message", message, CLOSE_UNSUPPORTED) from None
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise ProtocolViolation("bad_json", f"Not a JSON message: {error}", CLOSE_INVALID) from None
 
 

@@ -6,11 +6,13 @@ docs/voice-socket.md; the server room starts this on port 3007 and passes in the
 """
 
 import asyncio
+import contextlib
 import functools
+import logging
 import math
 import socket
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any
 
@@ -68,6 +70,10 @@ RETRY_AFTER_FULL_S = 10
 RETRY_AFTER_WARMING_S = 5
 
 _CLIENT_GONE = "caller_hung_up"
+
+_quiet = logging.getLogger(f"{__name__}.websockets")
+_quiet.setLevel(logging.CRITICAL)
+"""websockets logs a traceback for every scanner that fails its handshake; what matters is logged here."""
 
 log = structlog.get_logger(__name__)
 
@@ -148,6 +154,7 @@ class VoiceSocket:
             max_queue=READ_QUEUE_MESSAGES,
             write_limit=WRITE_LIMIT_BYTES,
             server_header=None,
+            logger=_quiet,
         )
 
     async def wind_down(self, within_s: float) -> int:
@@ -222,12 +229,12 @@ class VoiceSocket:
             call = await self._calls(leg, start, peer)
         except CallRefused as refused:
             leg.fail(refused.code, str(refused), CLOSE_POLICY)
-            await leg.hang_up()
+            await _reading_on(connection, leg.hang_up())
             return
         except Exception:
             log.exception("call_not_started")
             leg.fail("internal_error", "The call could not be started.", CLOSE_INTERNAL)
-            await leg.hang_up()
+            await _reading_on(connection, leg.hang_up())
             return
         self._live.add(call)
         self._idle.clear()
@@ -237,7 +244,7 @@ class VoiceSocket:
             self._live.discard(call)
             if not self._live:
                 self._idle.set()
-            await leg.hang_up()
+            await _reading_on(connection, leg.hang_up())
 
     async def _converse(
         self, connection: ServerConnection, start: StartMessage, leg: WebSocketLeg, call: LiveCall
@@ -328,7 +335,26 @@ async def _refuse(connection: ServerConnection, code: str, message: str, close_c
         await connection.send(encode_notice(ErrorNotice(code=code, message=message)))
     except ConnectionClosed:
         return
-    await connection.close(close_code, code)
+    await _reading_on(connection, connection.close(close_code, code))
+
+
+async def _reading_on(connection: ServerConnection, closing: Coroutine[Any, Any, None]) -> None:
+    """Close while discarding what the client still sends.
+
+    Its answer to our close comes after that, and unread data would make TCP reset the connection, which can take
+    our last messages with it.
+    """
+
+    async def discard() -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await connection.recv()
+
+    discarding = asyncio.create_task(discard(), name="voice discard")
+    try:
+        await closing
+    finally:
+        discarding.cancel()
 
 
 def _try_later(connection: ServerConnection, status: HTTPStatus, why: str, after_s: float) -> Response:
