@@ -1,0 +1,1 @@
+"""Embedded streaming speech recognition: Whisper on CTranslate2 with a short encoder window."""
