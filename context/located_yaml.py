@@ -122,14 +122,12 @@ class Document:
 
     def _line(self, path: Path) -> int:
         """The line of `path`, or of the deepest part of it that exists; counted from 1."""
-        node = self._root
-        line = 1
-        for step in (None, *path):
-            if step is not None:
-                node = _child(node, step)
-            if node is None:
+        node, line = self._root, 1
+        for step in path:
+            child = _child(node, step)
+            if child is None:
                 break
-            line = int(node.start_mark.line) + 1
+            node, line = child
         return line
 
 
@@ -162,11 +160,14 @@ _register("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z", "-
 _register("merge", r"<<\Z", "<")
 
 
-def _child(node: yaml.Node | None, step: Step) -> yaml.Node | None:
+def _child(node: yaml.Node | None, step: Step) -> tuple[yaml.Node, int] | None:
+    """The value at `step` of a mapping or list, and the line where its key or itself stands."""
     if isinstance(node, yaml.MappingNode):
-        return next((value for key, value in node.value if key.value == step), None)
+        for key, value in node.value:
+            if key.value == step:
+                return value, key.start_mark.line + 1
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step]
+        return node.value[step], node.value[step].start_mark.line + 1
     return None
 
 

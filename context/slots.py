@@ -44,26 +44,27 @@ class Calendar(msgspec.Struct, frozen=True):
         minutes: length of the appointment, which must end by closing time. taken: grains that are
         sold. sold_that_day: live bookings that start on `day`. now: aware.
 
-        Starts lie `slot_minutes` apart from opening. An appointment holds its buffer too; where that
-        runs over the next start, the first free grain is offered instead of it, so that a buffer
-        costs its own minutes and not a whole slot.
+        Starts lie `slot_minutes` apart from opening. An appointment holds its buffer too; where only
+        that runs over the next start, the start is put off by as much, so that a buffer costs its own
+        minutes and not a whole slot.
         """
         policy = self.policy
         now_s = int(now.timestamp())
         today = self.day_of(now_s)
         if not today <= day <= today + dt.timedelta(days=policy.days_ahead) or sold_that_day >= policy.per_day:
             return []
+        longest_delay_s = -(-policy.buffer_minutes * MINUTE_S // GRAIN_S) * GRAIN_S
         earliest_s = now_s + policy.notice_hours * 3600
         found: list[int] = []
         for opening in self.hours.get(WEEKDAYS[day.weekday()], ()):
             closes_s = self._instant_s(day, opening.closes)
             for grid_s in self._grid(day, opening):
                 start_s = _first_free(grid_s, taken)
-                if start_s < max(earliest_s, grid_s) or start_s >= grid_s + policy.slot_minutes * MINUTE_S:
+                if start_s < earliest_s or start_s > grid_s + longest_delay_s:
                     continue
                 if start_s + minutes * MINUTE_S <= closes_s and taken.isdisjoint(self.grains(start_s, minutes)):
                     found.append(start_s)
-        return found
+        return sorted(set(found))  # a buffer longer than a slot puts two starts off to one
 
     def grains(self, start_s: int, minutes: int) -> range:
         """The grains that an appointment and its buffer hold: no two sales may share one."""

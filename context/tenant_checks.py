@@ -14,6 +14,7 @@ import phonenumbers
 from context.located_yaml import Path, Step
 from context.slots import WEEKDAYS
 from context.tenant import LANGUAGES, OpeningHours, Service, TenantConfig
+from voice_core.engines.names import EngineNameError, parse_engine
 
 Finding = tuple[Path, str]
 """Path of a wrong value and what is allowed."""
@@ -22,7 +23,6 @@ ID_SHAPE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 EMAIL_SHAPE = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 WEBSITE_SHAPE = re.compile(r"https?://[^\s/]+\S*")
 DIGEST_SHAPE = re.compile(r"[0-9a-f]{64}")
-ENGINE_SHAPE = re.compile(r"[a-z][a-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9._:@/+-]*)?")
 
 POLICY_LIMITS = {
     "slot_minutes": (5, 720),
@@ -60,11 +60,10 @@ def findings(tenant: TenantConfig) -> Iterator[Finding]:
             yield ("booking", name), f"expected {low} to {high}"
     for part in ("stt", "tts", "llm"):
         for at, engine in enumerate(getattr(tenant.engines, part)):
-            if not ENGINE_SHAPE.fullmatch(engine):
-                yield (
-                    ("engines", part, at),
-                    'expected "embedded", or "plugin/model" such as "deepgram/nova-3"',
-                )
+            try:
+                parse_engine(engine)
+            except EngineNameError as error:
+                yield ("engines", part, at), str(error)
     for at, digest in enumerate(tenant.keys):
         if not DIGEST_SHAPE.fullmatch(digest):
             yield ("keys", at), "expected the SHA-256 of the key in lower-case hex, never the key itself"

@@ -16,8 +16,8 @@ from context.located_yaml import Document, Fault, LocatedError
 from context.tenant import TenantConfig
 from context.tenant_checks import findings
 
-SECRET_FIELDS = frozenset({"keys"})
-"""Fields whose values stay out of messages: somebody may have pasted a key instead of its digest."""
+SECRET_FIELDS = frozenset({"keys", "engines"})
+"""Fields whose values stay out of messages: somebody may have pasted an API key into them."""
 
 _SHORT_TIME = re.compile(r"(\d|[01]\d|2[0-3]):[0-5]\d")
 
