@@ -1,0 +1,1 @@
+"""Replies by a language model: it proposes, the code disposes."""

@@ -1,0 +1,117 @@
+"""The conversation as the model sees it: what was really said and really heard.
+
+A reply that was never confirmed leaves nothing here, and an interrupted reply leaves only the words
+that reached the caller. Written and read by `agents.llm.responder`.
+"""
+
+import msgspec
+from livekit.agents.llm import ChatContext, FunctionCall, FunctionCallOutput
+
+CHARACTERS_PER_TOKEN = 4
+"""Rule of thumb for European text; a budget needs no more."""
+
+HISTORY_TOKENS = 4_000
+"""Of the model's context that the conversation may fill (product facts, section 9)."""
+
+INTERRUPTED = " —"
+"""Ends a reply that the caller cut off, so that the model knows its sentence is unfinished."""
+
+
+class ToolTurn(msgspec.Struct, frozen=True):
+    """A tool call and its result, both as JSON text. call_id: the model's own."""
+
+    call_id: str
+    name: str
+    arguments: str
+    output: str
+    ok: bool
+
+
+class Exchange:
+    """One reply: what the caller said, which tools ran, what was said and what was heard.
+
+    said: everything handed on to be spoken. heard: "" until the call reports it.
+    """
+
+    def __init__(self, reply_id: int, caller: str) -> None:
+        self.reply_id = reply_id
+        self.caller = caller
+        self.tools: list[ToolTurn] = []
+        self.said = ""
+        self.heard = ""
+        self.heard_all = False
+
+    @property
+    def characters(self) -> int:
+        """Size in the prompt."""
+        return len(self.caller) + len(self.heard) + sum(len(t.arguments) + len(t.output) for t in self.tools)
+
+    def write(self, context: ChatContext) -> None:
+        """Add this exchange to a prompt."""
+        if self.caller:
+            context.add_message(role="user", content=self.caller)
+        write_tools(context, self.tools)
+        if self.heard:
+            context.add_message(role="assistant", content=self.heard if self.heard_all else self.heard + INTERRUPTED)
+
+
+class History:
+    """All confirmed exchanges of a call, and the replies that may still become one."""
+
+    def __init__(self) -> None:
+        self._drafts: dict[int, Exchange] = {}
+        self._exchanges: list[Exchange] = []
+        self._confirmed_early: set[int] = set()
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """The confirmed exchanges, oldest first."""
+        return tuple(self._exchanges)
+
+    def draft(self, reply_id: int, caller: str) -> Exchange:
+        """Begin a reply; it counts once it is confirmed, which may already have happened."""
+        exchange = self._drafts[reply_id] = Exchange(reply_id, caller)
+        if reply_id in self._confirmed_early:
+            self._confirmed_early.discard(reply_id)
+            self.confirm(reply_id)
+        return exchange
+
+    def confirm(self, reply_id: int) -> None:
+        """This reply is the one: the other drafts are forgotten."""
+        exchange = self._drafts.pop(reply_id, None)
+        if exchange is None:
+            self._confirmed_early.add(reply_id)
+            return
+        self._drafts.clear()
+        self._exchanges.append(exchange)
+
+    def drop(self, reply_id: int) -> None:
+        """A reply was cancelled before it was confirmed."""
+        self._drafts.pop(reply_id, None)
+
+    def heard(self, reply_id: int, text: str, *, complete: bool) -> None:
+        """What the caller heard of a confirmed reply."""
+        for exchange in reversed(self._exchanges):
+            if exchange.reply_id == reply_id:
+                exchange.heard = text
+                exchange.heard_all = complete
+                return
+
+    def write(self, context: ChatContext) -> None:
+        """Add to a prompt as many of the newest exchanges as fit the budget."""
+        budget = HISTORY_TOKENS * CHARACTERS_PER_TOKEN
+        first = len(self._exchanges)
+        while first and budget - self._exchanges[first - 1].characters >= 0:
+            first -= 1
+            budget -= self._exchanges[first].characters
+        for exchange in self._exchanges[first:]:
+            exchange.write(context)
+
+
+def write_tools(context: ChatContext, tools: list[ToolTurn]) -> None:
+    """Add tool calls with their results to a prompt."""
+    for tool in tools:
+        context.items.append(FunctionCall(call_id=tool.call_id, name=tool.name, arguments=tool.arguments))
+        context.items.append(
+            FunctionCallOutput(call_id=tool.call_id, name=tool.name, output=tool.output, is_error=not tool.ok)
+        )
