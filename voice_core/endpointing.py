@@ -51,48 +51,52 @@ _QUESTION = re.compile(r"[?؟]\s*$")
 _DIGIT = re.compile(r"\d")
 _DIGIT_WORDS = {
     "en": "zero oh one two three four five six seven eight nine",
-    "fr": "zéro un deux trois quatre cinq six sept huit neuf",
+    "fr": "zéro un une deux trois quatre cinq six sept huit neuf",
     "es": "cero uno dos tres cuatro cinco seis siete ocho nueve",
-    "ar": "صفر واحد اثنان ثلاثة أربعة خمسة ستة سبعة ثمانية تسعة",
+    "ar": "صفر واحد اثنان اثنين ثلاثة أربعة خمسة ستة سبعة ثمانية تسعة",
 }
-_TENS = {
-    "en": "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen "
-    "twenty thirty forty fifty sixty seventy eighty ninety",
-    "fr": "dix onze douze treize quatorze quinze seize vingt trente quarante cinquante soixante",
-    "es": "diez once doce trece catorce quince dieciséis veinte treinta cuarenta "
-    "cincuenta sesenta setenta ochenta noventa",
+_TEENS = {
+    "en": "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen",
+    "fr": "dix onze douze treize quatorze quinze seize",
+    "es": "diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve veintiuno veintidós",
     "ar": "عشرة",
 }
-_ONES = {language: frozenset(words.split()) for language, words in _DIGIT_WORDS.items()}
-_PAIRS = {language: frozenset(words.split()) for language, words in _TENS.items()}
-_LONG_ANSWER_WORDS = 5
+_TENS = {
+    "en": "twenty thirty forty fifty sixty seventy eighty ninety",
+    "fr": "vingt vingts trente quarante cinquante soixante",
+    "es": "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
+    "ar": "",
+}
+_ONES_OF, _TEENS_OF, _TENS_OF = (
+    {language: frozenset(words.split()) for language, words in table.items()}
+    for table in (_DIGIT_WORDS, _TEENS, _TENS)
+)
+_TEENS_FOLLOW = frozenset({"soixante", "vingt", "vingts"})
+"""French 70-79 and 90-99: "soixante-dix", "quatre-vingt-douze"."""
+_AND = frozenset({"et", "y"})
 _DIGIT_RUN_MIN = 3
 """Digits at the end of a turn that make it look like dictation even when no number was asked for."""
 
 
 def count_digits(text: str, language: str) -> int:
-    """Digits dictated so far: figures, digit words, and two for each tens word that a digit does not complete."""
+    """Digits dictated so far: figures, digit words, and two for every number from 10 to 99."""
     base = "ar" if language == "ary" else language
-    ones, tens = _ONES.get(base, _ONES["en"]), _PAIRS.get(base, _PAIRS["en"])
+    ones, teens, tens = (table.get(base, table["en"]) for table in (_ONES_OF, _TEENS_OF, _TENS_OF))
     total = 0
-    after_tens = False
-    for word in split_words(text):
-        figures = len(_DIGIT.findall(word))
-        if figures:
+    before = ""
+    for word in (part for word in split_words(text) for part in word.split("-")):
+        if figures := len(_DIGIT.findall(word)):
             total += figures
-            after_tens = False
         elif word in tens:
-            # French "soixante-dix", "quatre-vingt-douze" are one pair; written apart they follow each other.
-            total += 0 if after_tens else 2
-            after_tens = True
+            # "quatre-vingt": the four was counted and is no digit of its own.
+            total += 1 if before == "quatre" and word.startswith("vingt") else 2
+        elif word in teens:
+            total += 0 if before in _TEENS_FOLLOW else 2
         elif word in ones:
-            total += 0 if after_tens else 1
-            after_tens = False
-        elif any(part in tens for part in word.split("-")):
-            total += 2
-            after_tens = False
-        else:
-            after_tens = False
+            total += 0 if before in tens else 1
+        elif word in _AND and before in tens:
+            continue
+        before = word
     return total
 
 

@@ -119,10 +119,11 @@ class ClauseReady(Event, frozen=True, tag=True):
 
 
 class ClausePlayed(Event, frozen=True, tag=True):
-    """The last frame of a clause has left, or the clause could not be rendered."""
+    """The last frame of a clause has left; not audible when it could not be rendered."""
 
     reply_id: int
     clause: int
+    audible: bool = True
 
 
 class PlayoutStarted(Event, frozen=True, tag=True):

@@ -132,6 +132,9 @@ class VoiceSession(Overlapping):
     # ---- hold ----------------------------------------------------------------------------------
 
     def _hold(self, event: ev.HoldRequested) -> None:
+        if self._reply is not None and self._reply.interruption is Interruption.IGNORED:
+            self._end(None, self._reply.end_reason)
+            return
         self._close_turn()
         if self._reply is not None and self._reply.confirmed_ms is None:
             self._drop_reply()

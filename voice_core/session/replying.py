@@ -75,6 +75,7 @@ class Replying(Floor):
         if not reply.clauses and reply.turn is not None:
             reply.turn.mark(Stage.FIRST_TEXT, self._now_ms)
         reply.clauses.append((event.text, event.language))
+        reply.language = event.language
         self._render(reply)
         if Timer.REPLY in self.timers:
             self._set(Timer.REPLY, self._now_ms + self.policy.reply_timeout_ms)
@@ -106,20 +107,19 @@ class Replying(Floor):
         if reply is None:
             return
         if reply.confirmed_ms is None:
-            self._reply = None
+            self._drop_reply()
         else:
             self._give_up(reply)
 
     def _reply_late(self, event: ev.TimerFired) -> None:
         if self._reply is not None:
-            self._do(do.CancelReply(self._reply.id))
             self._give_up(self._reply)
 
     def _give_up(self, reply: Reply) -> None:
         """No more is coming. What was said stands; a reply without a word is excused once."""
         self._unset(Timer.REPLY)
         if not reply.clauses and reply.cause is not Cause.FAILURE and self.state is State.THINKING:
-            self._reply = None
+            self._drop_reply()
             self._say(Cause.FAILURE)
             return
         reply.finished_ms = self._now_ms
@@ -132,8 +132,10 @@ class Replying(Floor):
 
     def _clause_played(self, event: ev.ClausePlayed) -> None:
         reply = self._own(event.reply_id)
-        if reply is not None and event.clause == reply.played:
+        if reply is not None and event.clause == reply.played < reply.rendering and reply.confirmed_ms is not None:
             reply.played += 1
+            if event.audible:
+                reply.heard.append(reply.clauses[event.clause][0])
             self._check_done()
 
     def _playout_started(self, event: ev.PlayoutStarted) -> None:
@@ -159,7 +161,7 @@ class Replying(Floor):
         self._do(
             do.Tell(TranscriptNotice("agent", heard, final=True)),
             do.NoteUtterance(
-                Utterance("agent", heard, started_ms, self._now_ms, reply.clauses[0][1], intended=reply.text)
+                Utterance("agent", heard, started_ms, self._now_ms, reply.language, intended=reply.text)
             ),
         )
 
@@ -169,9 +171,10 @@ class Replying(Floor):
         if reply is None or reply.confirmed_ms is None or not reply.all_played:
             return
         self._reply = None
-        if reply.clauses:
-            self._do(do.Heard(reply.id, reply.text, complete=True))
-            self._note_agent(reply, reply.text)
+        heard = " ".join(reply.heard)
+        self._do(do.Heard(reply.id, heard, complete=True))
+        if heard:
+            self._note_agent(reply, heard)
         if reply.transfer is not None:
             self._do(do.Transfer(*reply.transfer))
             self._end(reply.ends or Outcome.TRANSFERRED, "transferred")
@@ -181,14 +184,12 @@ class Replying(Floor):
             return
         if reply.cause is not Cause.SILENCE:
             self._quiet_since_ms = self._now_ms
-        if self.state is State.OVERLAP and self._turn is not None:
-            self._hear(self._turn)
-        elif self.state is State.DECIDING:
-            # The decode that was to judge the sound now serves the turn.
-            decode_at_ms = self.timers.get(Timer.DECODE)
-            self._enter(State.ENDPOINTING)
-            if decode_at_ms is not None:
-                self._set(Timer.DECODE, decode_at_ms)
-        elif self.state is not State.HELD:
-            self._close_turn()
+        if self.state is State.HELD:
+            return
+        if self._turn is None:
             self._wait()
+        elif self._sound_since_ms is not None:
+            # The sound over our last words is now simply the caller's turn.
+            self._hear(self._turn)
+        else:
+            self._enter(State.ENDPOINTING)

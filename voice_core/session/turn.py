@@ -65,7 +65,7 @@ class Reply:
     """What the agent is saying or about to say.
 
     answers: the caller's words it answers. clauses: texts in order. rendering: how many were handed to TTS;
-    played: how many have left. speculative until `confirmed_ms` is set; audible once `started_ms` is.
+    played: how many have left, `heard` those of them that had audio. speculative until `confirmed_ms` is set; audible once `started_ms` is.
     """
 
     id: int
@@ -78,6 +78,7 @@ class Reply:
     clauses: list[tuple[str, str]] = field(default_factory=lambda: list[tuple[str, str]]())
     rendering: int = 0
     played: int = 0
+    heard: list[str] = field(default_factory=lambda: list[str]())
     finished_ms: float | None = None
     confirmed_ms: float | None = None
     started_ms: float | None = None
