@@ -25,7 +25,10 @@ COPY server server
 RUN pip install --no-cache-dir --no-deps .
 
 USER parley
+# A caller from outside the container is no longer "this machine": the demo tenant wants a key then. Put a tenant file with
+# `keys:` into /var/lib/parley/tenants (README, "Your own tenant").
 ENV PARLEY_HOME=/var/lib/parley \
+    PARLEY_HOST=0.0.0.0 \
     PYTHONUNBUFFERED=1
 VOLUME /var/lib/parley
 EXPOSE 3004 3007 3009

@@ -2,7 +2,6 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-PAGE_PORT := $(or $(PARLEY_PORT_API),3004)
 
 .PHONY: help run test lint format types check clean
 
@@ -24,7 +23,6 @@ $(VENV)/.ready-dev: pyproject.toml scripts/setup.sh
 
 # `parley serve` is run without a shell between: Ctrl-C reaches it alone and make waits for its goodbyes.
 run: $(VENV)/.ready-run
-	@echo "Starting Parley. Once it says that it is ready, open http://127.0.0.1:$(PAGE_PORT)/"
 	@$(BIN)/parley serve
 
 test: $(VENV)/.ready-dev
