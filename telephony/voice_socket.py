@@ -157,16 +157,24 @@ class VoiceSocket:
             logger=_quiet,
         )
 
-    async def wind_down(self, within_s: float) -> int:
-        """Ask every live call to say goodbye and wait, bounded; returns how many were still going on."""
-        for call in self._live:
+    async def wind_down(self, within_s: float) -> None:
+        """Ask every live call to say goodbye; those that still go on after `within_s` are hung up."""
+        for call in tuple(self._live):
             call.wind_down()
+        if await self._all_ended(within_s):
+            return
+        log.warning("calls_cut_off", calls=len(self._live))
+        for call in tuple(self._live):
+            call.hang_up("shutdown")
+        await self._all_ended(CLOSE_TIMEOUT_S)
+
+    async def _all_ended(self, within_s: float) -> bool:
         try:
             async with asyncio.timeout(within_s):
                 await self._idle.wait()
         except TimeoutError:
-            log.warning("calls_cut_off", calls=len(self._live))
-        return len(self._live)
+            return False
+        return True
 
     def admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer a plain HTTP request, or None to go on with the WebSocket handshake."""

@@ -23,7 +23,7 @@ from voice_core.notices import EndedNotice, StateNotice
 async def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
     """Wait until something has become true."""
     async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - a test may look at anything, not only at events
+        while not condition():
             await asyncio.sleep(0.005)
 
 

@@ -296,10 +296,20 @@ async def test_a_server_that_is_not_ready_says_when_to_come_back(socket: Running
 async def test_winding_down_lets_every_call_say_goodbye(socket: RunningSocket) -> None:
     async with connect(f"{socket.url}?sample_rate=16000") as client:
         await next_frame(client)
-        assert await socket.voice.wind_down(within_s=3) == 0
+        await socket.voice.wind_down(within_s=3)
+        assert socket.voice.live_calls == 0
         messages, closed = await rest_of(client)
     assert messages[-1] == {"type": "ended", "outcome": "completed", "reason": "shutdown", "call_id": "c1"}
     assert closed == 1000
+
+
+async def test_a_call_that_does_not_end_in_time_is_cut_off_but_leaves_its_record(socket: RunningSocket) -> None:
+    async with connect(f"{socket.url}?sample_rate=16000") as client:
+        await next_frame(client)
+        await socket.voice.wind_down(within_s=0.01)
+        assert socket.exchange.calls[0].stored
+        messages, _ = await rest_of(client)
+    assert messages[-1]["type"] == "ended"
 
 
 def http_status(url: str) -> int:

@@ -1,0 +1,136 @@
+"""Answers a leg: finds the tenant, builds the call from the shared engines, stores what it leaves.
+
+The factory of calls that the transports are given. It exists before the engines are loaded, so that ports can answer
+"starting"; `open` gives it what it needs.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from context.call_store import CallStore
+from context.store import Store
+from context.tenant import TenantConfig
+from context.tenant_files import TenantDirectory
+from server.responders import ResponderFactory
+from telephony.calls import CallRefused, LiveCall
+from telephony.peer import Peer
+from telephony.voice_messages import StartMessage
+from voice_core.call import CallSettings, VoiceCall
+from voice_core.engines.registry import TenantEngines
+from voice_core.leg import Leg
+from voice_core.pacer import Pacer
+from voice_core.record import CallRecord
+from voice_core.recorder import CallRecorder
+from voice_core.vad_hub import VadHub
+
+PRIVATE_FILE_MODE = 0o600
+
+log = structlog.get_logger(__name__)
+
+
+class Equipment(msgspec.Struct, frozen=True):
+    """What calls share. engines: by tenant id. recordings: folder of recordings and event logs."""
+
+    tenants: TenantDirectory
+    engines: dict[str, TenantEngines]
+    responders: ResponderFactory
+    vad: VadHub
+    pacer: Pacer
+    store: Store
+    recordings: Path
+
+
+class CallDesk:
+    """The factory of calls (implements `telephony.calls.CallFactory`). new_call_id: makes unique ids."""
+
+    def __init__(self, new_call_id: Callable[[], str]) -> None:
+        self._new_call_id = new_call_id
+        self._equipment: Equipment | None = None
+
+    def open(self, equipment: Equipment) -> None:
+        """Take calls from now on."""
+        self._equipment = equipment
+
+    async def __call__(self, leg: Leg, start: StartMessage, peer: Peer) -> LiveCall:
+        """Build the call. Raises CallRefused: starting, unauthorized, unsupported_language."""
+        equipment = self._equipment
+        if equipment is None:
+            raise CallRefused("starting", "Parley is starting, try again in a few seconds.")
+        tenant = _tenant_for(equipment.tenants, start.key, peer)
+        language = _language_for(tenant, start.language)
+        call_id = self._new_call_id()
+        structlog.contextvars.bind_contextvars(call_id=call_id, tenant_id=tenant.id)
+        engines = equipment.engines[tenant.id]
+        recording = equipment.recordings / f"{call_id}.wav"
+        recorder = CallRecorder(recording, leg.sample_rate)
+        archive = _Archive(CallStore(equipment.store), tenant.id, recorder, recording.with_suffix(".events.jsonl"))
+        recognizer = engines.recognizer(language)
+        recognizer.bias(tenant.terms)
+        log.info("call_started", language=language, rate_hz=leg.sample_rate)
+        return VoiceCall(
+            leg=leg,
+            recognizer=recognizer,
+            voice=engines.voice(),
+            responder=equipment.responders.make(tenant, engines, call_id=call_id, language=language),
+            vad=equipment.vad,
+            pacer=equipment.pacer,
+            settings=CallSettings(call_id=call_id, language=language, recording=str(recording)),
+            recorder=recorder,
+            archive=archive,
+            clock=time.monotonic,
+        )
+
+
+class _Archive:
+    """Stores what one call leaves; the far end is told of the end only after it."""
+
+    def __init__(self, calls: CallStore, tenant_id: str, recorder: CallRecorder, event_log: Path) -> None:
+        self._calls = calls
+        self._tenant_id = tenant_id
+        self._recorder = recorder
+        self._event_log = event_log
+
+    async def __call__(self, record: CallRecord, event_log: bytes) -> None:
+        """Finish the recording, keep the event log, then store the record: it names files that are complete."""
+        try:
+            await self._recorder.close()
+            await asyncio.to_thread(_write_private, self._event_log, event_log)
+        except OSError:
+            # A full disk must not cost the record as well.
+            log.exception("recording_incomplete")
+        await self._calls.save(self._tenant_id, record)
+        log.info("call_ended", outcome=record.outcome.value, reason=record.reason, duration_s=record.duration_s)
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, PRIVATE_FILE_MODE), "wb") as file:
+        file.write(data)
+
+
+def _tenant_for(tenants: TenantDirectory, key: str | None, peer: Peer) -> TenantConfig:
+    if key:
+        tenant = tenants.by_key(key)
+        if tenant is None:
+            raise CallRefused("unauthorized", "This key opens nothing.")
+        return tenant
+    tenant = tenants.without_key(loopback=peer.local)
+    if tenant is None:
+        where = "" if peer.local else " Without a key only callers from this machine itself are answered."
+        raise CallRefused("unauthorized", f"A key is needed.{where}")
+    return tenant
+
+
+def _language_for(tenant: TenantConfig, language: str | None) -> str:
+    if language is None:
+        return tenant.default_language
+    code = language.lower().split("-")[0]
+    if code not in tenant.languages:
+        allowed = ", ".join(tenant.languages)
+        raise CallRefused("unsupported_language", f"{language!r} is not spoken here; use one of {allowed}")
+    return code

@@ -1,0 +1,24 @@
+"""The `parley` command. Each subcommand is a module of `server.commands` that registers itself here."""
+
+import typer
+
+from server.commands import call, doctor, serve, voices
+
+
+def build_app() -> typer.Typer:
+    """The program with all its commands."""
+    app = typer.Typer(
+        name="parley",
+        help="A voice agent server: answers calls, understands, speaks, books.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    for command in (serve, call, doctor, voices):
+        command.register(app)
+    return app
+
+
+def main() -> None:
+    """Run the program."""
+    build_app()()

@@ -1,0 +1,99 @@
+"""HTTP of the server: health on every port, and the page to talk from on the API port.
+
+Litestar on uvicorn, inside the loop that also carries the calls; REST and the dashboards come on top of this
+application. Built by `server.running`.
+"""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import re
+import socket
+from collections.abc import Generator
+from importlib.resources import files
+from typing import Any
+
+import uvicorn
+from litestar import Litestar, MediaType, Response, get
+
+from server.health import Health
+
+SHUTDOWN_S = 3
+"""How long uvicorn waits for requests that are being answered."""
+
+KEEP_ALIVE_S = 5
+MAX_REQUESTS = 256
+"""Requests at the same time; beyond it uvicorn answers 503."""
+
+_VOICE_PORT_MARK = "{{voice_port}}"
+_INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
+
+
+class TalkPage:
+    """The page as it is sent: with the voice port filled in, and a policy that allows its own scripts only."""
+
+    def __init__(self, voice_port: int) -> None:
+        page = files("server").joinpath("pages/talk.html").read_text(encoding="utf-8")
+        self.html = page.replace(_VOICE_PORT_MARK, str(voice_port))
+        hashes: dict[str, list[str]] = {"script": [], "style": []}
+        for kind, content in _INLINE.findall(self.html):
+            digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+            hashes[kind].append(f"'sha256-{digest}'")
+        # blob: is the audio worklet, which the page makes from its own text.
+        self.policy = (
+            f"default-src 'none'; script-src {' '.join(hashes['script'])} blob:; "
+            f"style-src {' '.join(hashes['style'])}; "
+            f"connect-src 'self' ws://*:{voice_port} wss://*:{voice_port}; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'self'; img-src data:"
+        )
+
+
+def health_app(health: Health, page: TalkPage | None = None) -> Litestar:
+    """An application with /healthz and /readyz, and the page at / when there is one."""
+
+    @get(["/healthz", "/readyz"], media_type=MediaType.JSON, include_in_schema=False)
+    async def report(request: Any) -> Response[str]:
+        status, body = health.answer(request.url.path) or (404, "")
+        return Response(body, status_code=int(status), media_type=MediaType.JSON)
+
+    @get("/", media_type=MediaType.HTML, include_in_schema=False)
+    async def talk() -> Response[str]:
+        assert page is not None
+        headers = {"Content-Security-Policy": page.policy, "X-Content-Type-Options": "nosniff"}
+        return Response(page.html, media_type=MediaType.HTML, headers=headers)
+
+    handlers = [report] if page is None else [report, talk]
+    return Litestar(handlers, openapi_config=None, logging_config=None)
+
+
+class _Uvicorn(uvicorn.Server):
+    """Leaves the signals to the process that it is part of."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Take no signal."""
+        yield
+
+
+class HttpListener:
+    """One application on one bound socket."""
+
+    def __init__(self, app: Litestar, sock: socket.socket) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+            limit_concurrency=MAX_REQUESTS,
+        )
+        self._server = _Uvicorn(config)
+        self._serving = asyncio.create_task(self._server.serve(sockets=[sock]), name="http")
+
+    async def close(self) -> None:
+        """Finish what is being answered, then close the socket."""
+        self._server.should_exit = True
+        await self._serving
