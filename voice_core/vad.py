@@ -157,7 +157,7 @@ class VadMachine:
         """The noise floor."""
         return self._levels.noise
 
-    def agent_speaking(self, speaking: bool) -> None:  # noqa: FBT001 - the two states of the agent, as a fact
+    def agent_speaking(self, speaking: bool) -> None:
         """Choose the rules: stricter while the agent speaks."""
         self._rules = self._settings.agent_speaking if speaking else self._settings.listening
 

@@ -9,9 +9,10 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -23,6 +24,9 @@ from voice_core.frames import ANALYSIS_HZ, VAD_WINDOW_SAMPLES, Pcm16
 from voice_core.vad import HOP_SAMPLES, SILENCE_DBFS, SpeechEdge, VadMachine, VadSettings
 
 Floats = NDArray[np.float32]
+
+Network = Callable[[None, dict[str, Any]], Sequence[Floats]]
+"""Silero: {"input": (b, 576), "state": (2, b, 128), "sr": 16000} -> probabilities (b, 1), state (2, b, 128)."""
 
 CONTEXT_SAMPLES = 64
 """Samples before the window that Silero v5 wants in front of it at 16 kHz."""
@@ -125,7 +129,7 @@ class VadStream:
                 self._filled = 0
                 self._take_window()
 
-    def agent_speaking(self, speaking: bool) -> None:  # noqa: FBT001 - the two states of the agent, as a fact
+    def agent_speaking(self, speaking: bool) -> None:
         """Tell whether the agent is being heard: then the rules are stricter."""
         self._machine.agent_speaking(speaking)
 
@@ -174,7 +178,7 @@ class VadHub:
         """clock: seconds, monotonic. Nothing is loaded before `start`."""
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._session: onnxruntime.InferenceSession | None = None
+        self._network: Network | None = None
         self._ready: deque[_Window] = deque()
         self._timer: asyncio.Handle | None = None
         self._next_batch_s = 0.0
@@ -182,7 +186,7 @@ class VadHub:
     async def start(self) -> None:
         """Load the network (about 0.1 s, off the loop). Raises EngineUnavailable."""
         self._loop = asyncio.get_running_loop()
-        self._session = await asyncio.to_thread(_load)
+        self._network = await asyncio.to_thread(_load)
 
     async def close(self) -> None:
         """Drop the network and what still waits for it; streams report nothing more."""
@@ -190,7 +194,7 @@ class VadHub:
             self._timer.cancel()
             self._timer = None
         self._ready.clear()
-        self._session = None
+        self._network = None
 
     def stream(self, on_edge: Callable[[SpeechEdge], None], settings: VadSettings | None = None) -> VadStream:
         """Open the detector of one call. on_edge: called on the loop, in order, never inside `push`."""
@@ -198,7 +202,7 @@ class VadHub:
 
     def submit(self, window: _Window) -> None:
         """Queue one window for the next batch; called by streams. Without a network it is dropped."""
-        if self._session is None:
+        if self._network is None:
             return
         window.stream.waiting += 1
         self._ready.append(window)
@@ -233,25 +237,26 @@ class VadHub:
 
     def _infer(self, batch: list[_Window]) -> list[float]:
         """Run the network over a batch and keep each stream's new memory."""
-        assert self._session is not None
+        assert self._network is not None
         inputs = {
             "input": np.concatenate([window.row for window in batch]),
             "state": np.concatenate([window.stream.state for window in batch], axis=1),
             "sr": _RATE,
         }
-        output, state = self._session.run(None, inputs)
+        probabilities, state = self._network(None, inputs)
         for index, window in enumerate(batch):
             window.stream.state = state[:, index : index + 1]
-        return output[:, 0].tolist()
+        return probabilities[:, 0].tolist()
 
 
-def _load() -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
+def _load() -> Network:
+    runtime: Any = onnxruntime  # its own annotations do not say what a network returns
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(silero_path(), options, providers=["CPUExecutionProvider"])
+    network: Network = runtime.InferenceSession(silero_path(), options, providers=["CPUExecutionProvider"]).run
     # The first run allocates; no call should wait for that.
     row = np.zeros((1, CONTEXT_SAMPLES + VAD_WINDOW_SAMPLES), dtype=np.float32)
-    session.run(None, {"input": row, "state": np.zeros(STATE_SHAPE, dtype=np.float32), "sr": _RATE})
-    return session
+    network(None, {"input": row, "state": np.zeros(STATE_SHAPE, dtype=np.float32), "sr": _RATE})
+    return network

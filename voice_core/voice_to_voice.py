@@ -176,7 +176,7 @@ def _thresholds(levels: Floats) -> tuple[Floats, Floats]:
     """Per hop: the level that is speech, and the noise floor.
 
     The threshold is 30 dB under the loudest speech; it rises with the noise, 9 dB above it, to 25 dB under the
-    speech (a soft ending belongs to the word), and beyond that only as far as to stay 3 dB over the noise.
+    speech (a soft ending belongs to the word), and beyond that only as far as to stay 4 dB over the noise.
     """
     thresholds = np.full(levels.size, np.inf)
     noise = np.full(levels.size, NO_NOISE_DBFS)
@@ -196,7 +196,7 @@ def _thresholds(levels: Floats) -> tuple[Floats, Floats]:
             ):
                 # An even sound that comes out of digital silence is all sound: it shows no noise.
                 floor = NO_NOISE_DBFS
-            thresholds[block:block_end] = max(loudest - 30, min(floor + 9, loudest - 25), floor + 3)
+            thresholds[block:block_end] = max(loudest - 30, min(floor + 9, loudest - 25), floor + 4)
             noise[block:block_end] = floor
     return thresholds, noise
 

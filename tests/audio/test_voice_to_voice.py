@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.audio.conftest import Say
 
+from tests.audio.conftest import Say
 from voice_core import voice_to_voice
 from voice_core.frames import Pcm16
 from voice_core.voice_to_voice import Span, conversation, percentile, speech_spans, turn_gaps
