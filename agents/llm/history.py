@@ -4,8 +4,12 @@ A reply that was never confirmed leaves nothing here, and an interrupted reply l
 that reached the caller. Written and read by `agents.llm.responder`.
 """
 
+import datetime as dt
+
 import msgspec
 from livekit.agents.llm import ChatContext, FunctionCall, FunctionCallOutput
+
+from voice_core.expectation import NOTHING_EXPECTED
 
 CHARACTERS_PER_TOKEN = 4
 """Rule of thumb for European text; a budget needs no more."""
@@ -30,7 +34,8 @@ class ToolTurn(msgspec.Struct, frozen=True):
 class Exchange:
     """One reply: what the caller said, which tools ran, what was said and what was heard.
 
-    said: everything handed on to be spoken. heard: "" until the call reports it.
+    said: everything handed on to be spoken. heard: "" until the call reports it. awaits: the answer
+    that its question opens. booked: start of the appointment that this reply made.
     """
 
     def __init__(self, reply_id: int, caller: str) -> None:
@@ -40,6 +45,8 @@ class Exchange:
         self.said = ""
         self.heard = ""
         self.heard_all = False
+        self.awaits = NOTHING_EXPECTED
+        self.booked: dt.datetime | None = None
 
     @property
     def characters(self) -> int:
@@ -97,14 +104,19 @@ class History:
                 exchange.heard_all = complete
                 return
 
-    def write(self, context: ChatContext) -> None:
-        """Add to a prompt as many of the newest exchanges as fit the budget."""
+    def is_confirmed(self, reply_id: int) -> bool:
+        """Whether this reply is the one that the caller gets."""
+        return reply_id in self._confirmed_early or any(e.reply_id == reply_id for e in reversed(self._exchanges))
+
+    def write(self, context: ChatContext, current: Exchange) -> None:
+        """Add to a prompt as many of the newest exchanges before `current` as fit the budget."""
+        past = [exchange for exchange in self._exchanges if exchange is not current]
         budget = HISTORY_TOKENS * CHARACTERS_PER_TOKEN
-        first = len(self._exchanges)
-        while first and budget - self._exchanges[first - 1].characters >= 0:
+        first = len(past)
+        while first and budget - past[first - 1].characters >= 0:
             first -= 1
-            budget -= self._exchanges[first].characters
-        for exchange in self._exchanges[first:]:
+            budget -= past[first].characters
+        for exchange in past[first:]:
             exchange.write(context)
 
 

@@ -140,7 +140,8 @@ def claimed_deeds(sentence: str, language: str) -> frozenset[Deed]:
 class SayDoCheck:
     """Lets one reply's text through. `replacements`: what is said in place of an untrue claim.
 
-    Text is given with `feed`; after each round of the model `settle` is told what was done by then.
+    Text is given with `feed`; after each round of the model `settle` or `retract` is told what was
+    done by then.
     `caught` holds the claims that were replaced.
     """
 
@@ -170,7 +171,7 @@ class SayDoCheck:
         return said
 
     def settle(self, done: Iterable[Deed]) -> str:
-        """The round is over and `done` is true by now: return the text that waited."""
+        """The reply is over and `done` is true: return the text that waited, untrue claims replaced."""
         true = set(done)
         said = ""
         for sentence in _sentences(self._waiting):
@@ -186,6 +187,25 @@ class SayDoCheck:
             said += sentence
         self._waiting = ""
         return said
+
+    def retract(self, done: Iterable[Deed]) -> str:
+        """Another round follows: return the text that waited up to the first untrue claim, drop the rest."""
+        true = set(done)
+        said = ""
+        for sentence in _sentences(self._waiting):
+            if claimed_deeds(self._said_of_sentence + sentence, self._language) - true:
+                break
+            said += sentence
+            self._said_of_sentence = ""
+        self._waiting = ""
+        self._said_of_sentence = ""
+        return said
+
+    def claims_untruth(self, done: Iterable[Deed]) -> bool:
+        """Whether the text that waits claims something that is not in `done`."""
+        true = set(done)
+        sentences = _sentences(self._said_of_sentence + self._waiting)
+        return any(claimed_deeds(sentence, self._language) - true for sentence in sentences)
 
     def _free_length(self) -> int:
         """How much of the unfinished sentence lies before anything that is a claim or may become one."""
