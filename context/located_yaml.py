@@ -25,6 +25,10 @@ _ANY_KEY = "..."
 """What msgspec writes for a key of a mapping, whichever it is."""
 
 
+_BLANK = "\0 \t\r\n\x85\u2028\u2029"
+_FLOW = ",[]{}"
+
+
 class Fault(msgspec.Struct, frozen=True):
     """One thing that is wrong. line: counted from 1, 0 when the file could not be read that far."""
 
@@ -55,9 +59,15 @@ class Document:
             self.data: Any = loader.construct_document(self._root) if self._root else None
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            raise LocatedError(Fault(mark.line + 1 if mark else 0, "$", error.problem or str(error))) from error
+            problem = error.problem or str(error)
+            if not isinstance(error, yaml.constructor.ConstructorError):
+                problem += "; a text with : , [ ] { } # or quotes in it must stand in quotes"
+            raise LocatedError(Fault(mark.line + 1 if mark else 0, "$", problem)) from error
         except yaml.YAMLError as error:
             raise LocatedError(Fault(0, "$", f"not YAML text: {error}")) from error
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            # PyYAML's constructors raise what they like on `!!int x`.
+            raise LocatedError(Fault(0, "$", f"a value does not fit its tag: {error}")) from error
         except RecursionError as error:
             raise LocatedError(Fault(0, "$", "an alias contains itself, or the nesting is too deep")) from error
         finally:
@@ -145,6 +155,33 @@ class _Loader(yaml.SafeLoader):
                     raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
                 seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
+
+    def scan_plain(self) -> yaml.ScalarToken:
+        """A text without quotes. In a `[list]` it may hold a question mark, as YAML 1.2 allows."""
+        start = end = self.get_mark()
+        text: list[str] = []
+        gap: list[str] | None = []
+        while self.peek() != "#":
+            length = 0
+            while not self._ends_text(length):
+                length += 1
+            if not length:
+                break
+            self.allow_simple_key = False
+            text += [*(gap or ()), self.prefix(length)]
+            self.forward(length)
+            end = self.get_mark()
+            gap = self.scan_plain_spaces(self.indent + 1, start)
+            if not gap or (not self.flow_level and self.column <= self.indent):
+                break
+        return yaml.ScalarToken("".join(text), True, start, end)
+
+    def _ends_text(self, offset: int) -> bool:
+        after_colon = _BLANK + (_FLOW if self.flow_level else "")
+        character: str = self.peek(offset)
+        if character == ":":
+            return self.peek(offset + 1) in after_colon
+        return character in after_colon
 
 
 def _register(tag: str, pattern: str, first: str) -> None:

@@ -58,6 +58,9 @@ def findings(tenant: TenantConfig) -> Iterator[Finding]:
     for name, (low, high) in POLICY_LIMITS.items():
         if not low <= getattr(tenant.booking, name) <= high:
             yield ("booking", name), f"expected {low} to {high}"
+    for part in ("stt", "tts"):
+        if not getattr(tenant.engines, part):
+            yield ("engines", part), 'expected one engine at least, such as "embedded"'
     for part in ("stt", "tts", "llm"):
         for at, engine in enumerate(getattr(tenant.engines, part)):
             try:

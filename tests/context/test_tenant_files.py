@@ -83,6 +83,12 @@ def test_a_country_called_no_is_norway_and_not_false(folder: Path) -> None:
     assert load_tenant(written(folder, changed("country: FR", "country: NO"))).country == "NO"
 
 
+def test_questions_keep_their_question_marks_without_quotes(folder: Path) -> None:
+    text = changed("{en: [where can I park]}", "{en: [Where can I park?, By car? Or by bus?,  why?]}")
+    (fact,) = load_tenant(written(folder, text)).facts
+    assert fact.questions["en"] == ("Where can I park?", "By car? Or by bus?", "why?")
+
+
 def test_a_local_phone_number_keeps_its_leading_zero(folder: Path) -> None:
     assert load_tenant(written(folder, changed("+33142000000", "0142000000"))).phone == "0142000000"
 
@@ -122,6 +128,8 @@ def test_a_local_phone_number_keeps_its_leading_zero(folder: Path) -> None:
         ("{en: Hello}", "{en: Hello, en: Hi}", "line 30", "'en'", "appears twice"),
         ("name: Clinic A\n", "", "line 1, $", "`name`", "required"),
         ("[en, fr]", "[en, fr", "line 5", "", "expected"),
+        ("{en: [where can I park]}", "{en: [park: where?]}", "line 24, $.facts[0].questions.en[0]", "where?", "str"),
+        ("stt: [deepgram/nova-3, embedded]", "tts: []", "line 32, $.engines.tts", "", "one engine at least"),
     ],
 )
 def test_a_fault_is_named_with_its_place_its_value_and_what_is_allowed(
@@ -158,7 +166,19 @@ def test_a_key_in_an_engine_string_is_refused_and_not_repeated(folder: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"\xff\xfe\x00", b"a: *b", b"a: &x [*x]", b"- " * 5000, b"a: !!python/x 1"]
+    "content",
+    [
+        b"",
+        b"[]",
+        b"\xff\xfe\x00",
+        b"a: *b",
+        b"a: &x [*x]",
+        b"- " * 5000,
+        b"a: !!python/x 1",
+        b"a: !!int x",
+        b"a: !!bool x",
+        b"a: !!timestamp x",
+    ],
 )
 def test_a_file_that_is_no_tenant_at_all_is_a_fault_and_not_a_crash(folder: Path, content: bytes) -> None:
     path = folder / "odd.yaml"

@@ -1,0 +1,1 @@
+"""What `parley doctor` looks at: the machine, what Parley keeps, hearing and speaking."""
