@@ -242,7 +242,9 @@ class VoiceCall:
             _log.warning("decode_failed", code=error.code)
             self._feed(ev.DecodeFailed(decode_id, kind, error.code))
         else:
-            self._feed(ev.Transcribed(decode_id, kind, found.text, found.language, found.confidence))
+            self._feed(
+                ev.Transcribed(decode_id, kind, found.text, found.language, found.confidence, found.end_probability)
+            )
 
     def _cancel_decode(self, action: do.CancelDecode) -> None:
         task = self._decodes.pop(action.decode_id, None)

@@ -68,8 +68,7 @@ _TENS = {
     "ar": "",
 }
 _ONES_OF, _TEENS_OF, _TENS_OF = (
-    {language: frozenset(words.split()) for language, words in table.items()}
-    for table in (_DIGIT_WORDS, _TEENS, _TENS)
+    {language: frozenset(words.split()) for language, words in table.items()} for table in (_DIGIT_WORDS, _TEENS, _TENS)
 )
 _TEENS_FOLLOW = frozenset({"soixante", "vingt", "vingts"})
 """French 70-79 and 90-99: "soixante-dix", "quatre-vingt-douze"."""
@@ -84,7 +83,7 @@ def count_digits(text: str, language: str) -> int:
     ones, teens, tens = (table.get(base, table["en"]) for table in (_ONES_OF, _TEENS_OF, _TENS_OF))
     total = 0
     before = ""
-    for word in (part for word in split_words(text) for part in word.split("-")):
+    for word in (part for hyphened in split_words(text) for part in hyphened.split("-")):
         if figures := len(_DIGIT.findall(word)):
             total += figures
         elif word in tens:
@@ -93,7 +92,8 @@ def count_digits(text: str, language: str) -> int:
         elif word in teens:
             total += 0 if before in _TEENS_FOLLOW else 2
         elif word in ones:
-            total += 0 if before in tens else 1
+            # "dix-sept" is one number; a ten and a lone digit are rarely dictated one after the other.
+            total += 0 if before in tens or before == "dix" else 1
         elif word in _AND and before in tens:
             continue
         before = word

@@ -20,7 +20,7 @@ class EngineError(VoiceError):
         self.retryable = retryable
 
 
-class EngineUnavailable(VoiceError):
+class EngineUnavailable(VoiceError):  # noqa: N818 - names the state the operator meets
     """An engine cannot be built: the message says what to install or set."""
 
     code = "engine_unavailable"

@@ -58,6 +58,7 @@ class Transcribed(Event, frozen=True, tag=True):
     text: str
     language: str
     confidence: float = 1.0
+    end_probability: float | None = None
 
 
 class DecodeFailed(Event, frozen=True, tag=True):

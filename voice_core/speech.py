@@ -27,7 +27,8 @@ class Transcript(msgspec.Struct, frozen=True):
 
     text: "" when no words were found. language: code of the session's set (en fr es ar ary).
     confidence: 0..1. stable: prefix of `text` that two decodes in a row agreed on.
-    decode_ms: time from asking to having it, waiting included.
+    decode_ms: time from asking to having it, waiting included. end_probability: an audio model's belief
+    that the turn is over, where one is in use (FINAL only).
     """
 
     text: str
@@ -35,6 +36,7 @@ class Transcript(msgspec.Struct, frozen=True):
     confidence: float = 1.0
     stable: str = ""
     decode_ms: float = 0.0
+    end_probability: float | None = None
 
 
 class DecodeDropped(Exception):  # noqa: N818 - a normal outcome, not a fault

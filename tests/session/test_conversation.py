@@ -91,7 +91,7 @@ def test_words_over_the_agent_silence_it_at_once_and_take_the_floor() -> None:
     assert max(after_onset) - onset_ms <= 120, "VAD onset and one frame"
     assert call.said("caller")[-1] == "Wait, I meant the other clinic."
     cut = [text for text in call.said("agent") if LONG_ANSWER.clauses[0].startswith(text)]
-    assert cut and len(cut[0].split()) < 9, "the record holds only what was heard"
+    assert 0 < len(cut[0].split()) < 9, "the record holds only what was heard"
     assert end_ms < onset_ms
 
 
@@ -179,7 +179,7 @@ def test_silence_brings_one_reprompt_at_15_s_and_a_goodbye_at_30_s() -> None:
     assert 15_000 <= reprompt_ms - quiet_since_ms <= 15_200
     assert call.ended is not None
     assert call.ended.outcome is Outcome.ABANDONED
-    assert 30_000 <= call.now_ms - quiet_since_ms
+    assert call.now_ms - quiet_since_ms >= 30_000
 
 
 def test_a_noise_does_not_restart_the_count_of_silence() -> None:

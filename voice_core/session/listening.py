@@ -71,7 +71,14 @@ class Listening(Replying):
             self._nothing_said(turn)
             return
         turn.language = event.language if event.text else turn.language
-        turn.endpoint = endpoint(turn.whole, turn.language, self.expected, self._rhythm, self.policy.endpoint)
+        turn.endpoint = endpoint(
+            turn.whole,
+            turn.language,
+            self.expected,
+            self._rhythm,
+            self.policy.endpoint,
+            end_probability=event.end_probability,
+        )
         self._speculate(turn)
         deadline_ms = turn.stopped_ms + turn.endpoint.delay_ms
         if deadline_ms <= self._now_ms:
