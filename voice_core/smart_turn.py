@@ -65,7 +65,7 @@ class SmartTurn:
     """The loaded model; one for all calls, thread-safe."""
 
     def __init__(self, path: Path | None = None) -> None:
-        options: Any = onnxruntime.SessionOptions()
+        options = cast(Any, onnxruntime.SessionOptions())
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
