@@ -23,6 +23,9 @@ _DYNAMIC_RANGE = 8.0
 """log10 units below the loudest cell at which Whisper clips."""
 _SILENCE_LOG = float(np.log10(_MEL_FLOOR))
 
+Frames = NDArray[np.float32]
+"""log10 mel energies, float32, shape (frames, 80), 10 ms a frame, unclipped."""
+
 Features = NDArray[np.float32]
 """Scaled log-mel, float32, shape (1, 80, frames), C-contiguous: what CTranslate2 encodes."""
 
@@ -62,7 +65,7 @@ class LogMel:
     """The log-mel frames of one growing utterance.
 
     Frame k is centred on sample 160 k. Frames whose window is complete are computed once; the last
-    ones are recomputed at each `features`, as if silence followed.
+    ones are recomputed at each `frames`, as if silence followed.
     """
 
     def __init__(self) -> None:
@@ -77,6 +80,11 @@ class LogMel:
     def duration_s(self) -> float:
         """Audio held, from the first frame kept."""
         return (self._received - self._first * HOP_SAMPLES) / ANALYSIS_HZ
+
+    @property
+    def first(self) -> int:
+        """Number of the first frame held; 0 until frames were dropped."""
+        return self._first
 
     def push(self, pcm: Pcm16) -> None:
         """Add samples, int16 mono at 16 kHz; computes the frames they complete."""
@@ -95,9 +103,9 @@ class LogMel:
             self._append(new)
             self._rest = self._rest[len(new) * HOP_SAMPLES :]
 
-    def drop_before(self, seconds: float) -> None:
-        """Forget the first `seconds` (rounded down to a frame) of what is held."""
-        count = min(self._count, int(seconds * FRAMES_PER_S))
+    def drop_before(self, frame: int) -> None:
+        """Forget the frames before number `frame`, counted from the utterance's beginning."""
+        count = max(0, min(self._count, frame - self._first))
         self._done = self._done[count:].copy()
         self._count -= count
         self._first += count
@@ -111,14 +119,19 @@ class LogMel:
         self._done[self._count : needed] = new
         self._count = needed
 
-    def features(self, window_frames: int) -> Features:
-        """Scaled features of the newest `window_frames` frames at most, followed by silence up to that."""
-        silent = np.full((window_frames, N_MELS), _SILENCE_LOG, dtype=np.float32)
+    def frames(self) -> Frames:
+        """Every frame held, as if silence followed: a copy that later pushes leave alone."""
         held = self._done[: self._count]
         # Under half a window of audio (12.5 ms) holds nothing to hear.
-        if self._rest is not None and self._received > _HALF:
-            held = np.concatenate([held, _frames(np.concatenate([self._rest, np.zeros(N_FFT, dtype=np.float32)]))])
-        held = held[-window_frames:]
-        silent[: len(held)] = held
-        scaled = (np.maximum(silent, silent.max() - _DYNAMIC_RANGE) + 4.0) / 4.0
-        return np.ascontiguousarray(scaled.T[None])
+        if self._rest is None or self._received <= _HALF:
+            return held.copy()
+        return np.concatenate([held, _frames(np.concatenate([self._rest, np.zeros(N_FFT, dtype=np.float32)]))])
+
+
+def features(frames: Frames, window_frames: int) -> Features:
+    """What Whisper encodes: the newest `window_frames` of `frames`, then silence, clipped and scaled."""
+    window = np.full((window_frames, N_MELS), _SILENCE_LOG, dtype=np.float32)
+    newest = frames[-window_frames:]
+    window[: len(newest)] = newest
+    scaled = (np.maximum(window, window.max() - _DYNAMIC_RANGE) + 4.0) / 4.0
+    return np.ascontiguousarray(scaled.T[None])

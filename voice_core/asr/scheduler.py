@@ -57,17 +57,17 @@ class Ticket:
         if self._given_up:
             raise Abandoned
 
-    def run(self) -> None:
-        """Do the work and hand its outcome to the event loop. Called on an inference thread."""
+    def run(self) -> Callable[[], None]:
+        """Do the work, on an inference thread. Returns what hands its outcome to the event loop."""
         try:
             self.check()
             outcome = self._work(self)
         except Abandoned:
-            return
-        except Exception as error:  # whatever the engine raises belongs to the caller that asked
-            self.fail(error)
-        else:
-            self._tell(self._settle, outcome)
+            return lambda: None
+        except Exception as failure:  # whatever the engine raises belongs to the caller that asked
+            error = failure
+            return lambda: self.fail(error)
+        return lambda: self._tell(self._settle, outcome)
 
     def fail(self, error: BaseException) -> None:
         """End it with an error, from any thread."""
@@ -103,9 +103,7 @@ class DecodeScheduler:
         self._running_partials = 0
         self._closed = False
         self._change = threading.Condition()
-        self._workers = [
-            threading.Thread(target=self._serve, name=f"asr-{n}", daemon=True) for n in range(threads)
-        ]
+        self._workers = [threading.Thread(target=self._serve, name=f"asr-{n}", daemon=True) for n in range(threads)]
         for worker in self._workers:
             worker.start()
 
@@ -166,12 +164,12 @@ class DecodeScheduler:
 
     def _serve(self) -> None:
         while (ticket := self._next()) is not None:
-            try:
-                ticket.run()
-            finally:
-                with self._change:
-                    self._running_partials -= ticket.kind is DecodeKind.PARTIAL
-                    self._change.notify()
+            deliver = ticket.run()
+            # Free first, told second: whoever hears of it may ask again at once.
+            with self._change:
+                self._running_partials -= ticket.kind is DecodeKind.PARTIAL
+                self._change.notify()
+            deliver()
 
     def close(self) -> None:
         """Fail what is queued, let what runs finish, and stop the threads. Blocks for one decode at most."""
