@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 import uvicorn
-from litestar import Litestar, MediaType, Response, get
+from litestar import Litestar, MediaType, Request, Response, get
 
 from server.health import Health
 
@@ -53,7 +53,7 @@ def health_app(health: Health, page: TalkPage | None = None) -> Litestar:
     """An application with /healthz and /readyz, and the page at / when there is one."""
 
     @get(["/healthz", "/readyz"], media_type=MediaType.JSON, include_in_schema=False)
-    async def report(request: Any) -> Response[str]:
+    async def report(request: Request[Any, Any, Any]) -> Response[str]:
         status, body = health.answer(request.url.path) or (404, "")
         return Response(body, status_code=int(status), media_type=MediaType.JSON)
 

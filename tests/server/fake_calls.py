@@ -17,7 +17,7 @@ from telephony.voice_messages import StartMessage
 from telephony.voice_socket import VoiceSocket
 from voice_core.frames import FRAME_MS, Pcm16, frame_samples
 from voice_core.leg import Leg
-from voice_core.notices import EndedNotice, StateNotice
+from voice_core.notices import EndedNotice, StateNotice, TranscriptNotice
 
 
 async def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
@@ -86,8 +86,57 @@ class ToneCall:
         return np.concatenate(self.heard) if self.heard else np.zeros(0, np.int16)
 
 
+class AnsweringCall(ToneCall):
+    """Greets with a tone, answers each utterance with a tone `answer_after_ms` after its last sample.
+
+    mute: answers nothing after the greeting.
+    """
+
+    def __init__(self, leg: Leg, *, answer_after_ms: float, mute: bool = False) -> None:
+        super().__init__(leg)
+        self._answer_after_ms = answer_after_ms
+        self._mute = mute
+        self._quiet_ms = 0.0
+        self._to_answer = False
+
+    def push_audio(self, pcm: Pcm16) -> None:
+        super().push_audio(pcm)
+        if np.abs(pcm).max(initial=0) > 500:
+            self._quiet_ms, self._to_answer = 0.0, True
+        else:
+            self._quiet_ms += len(pcm) * 1000 / self.leg.sample_rate
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        to_play = 20
+        self.leg.notify(StateNotice(state="speaking"))
+        while not self._hung_up.is_set():
+            if to_play:
+                self.leg.play(tone(self.leg.sample_rate, FRAME_MS))
+                to_play -= 1
+                if not to_play:
+                    self.leg.notify(TranscriptNotice(role="agent", text="La la la.", final=True))
+                    self.leg.notify(StateNotice(state="listening"))
+            elif self._to_answer and self._quiet_ms >= self._answer_after_ms and not self._mute:
+                self._to_answer = False
+                self.leg.notify(StateNotice(state="speaking"))
+                to_play = 20
+            due += FRAME_MS / 1000
+            await asyncio.sleep(max(0.0, due - loop.time()))
+        await self.leg.close(EndedNotice(outcome="completed", reason=self.reason, call_id="c1"))
+
+
+def tone(rate_hz: int, ms: float) -> Pcm16:
+    """A loud tone, as speech for whoever measures levels."""
+    at = np.arange(int(rate_hz * ms / 1000)) / rate_hz
+    return (9_000 * np.sin(2 * np.pi * 250 * at)).astype(np.int16)
+
+
 class Exchange:
-    """The factory: keeps every call it made. Key "silent" makes a call that only listens, "wrong" is refused."""
+    """The factory: keeps every call it made. Key "silent" makes a call that only listens, "wrong" is refused,
+    "answers" and "mute" make an AnsweringCall.
+    """
 
     def __init__(self) -> None:
         self.calls: list[ToneCall] = []
@@ -96,7 +145,10 @@ class Exchange:
     async def __call__(self, leg: Leg, start: StartMessage, peer: Peer) -> LiveCall:
         if start.key == "wrong":
             raise CallRefused("unauthorized", "This key opens nothing.")
-        call = ToneCall(leg, speaks=start.key != "silent")
+        if start.key in ("answers", "mute"):
+            call: ToneCall = AnsweringCall(leg, answer_after_ms=200, mute=start.key == "mute")
+        else:
+            call = ToneCall(leg, speaks=start.key != "silent")
         self.calls.append(call)
         self.peers.append(peer)
         return call

@@ -1,0 +1,100 @@
+"""A real server in a child process: `parley serve` on free ports with a home of its own.
+
+    async with live_server(tmp_path) as server:
+        result = await place_call(server.voice_url, turns)
+
+Used by end-to-end tests and benchmarks; nothing of it knows how the server is built.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import time
+import urllib.request
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+READY_TIMEOUT_S = 120.0
+"""Models load in seconds; a first start on a slow machine also puts them together."""
+
+STOP_TIMEOUT_S = 30.0
+
+_ADDRESS = re.compile(r"^\s+(pages and REST|voice socket|telephony bridge)\s+(\S+)$", re.MULTILINE)
+
+
+class LiveServer(msgspec.Struct):
+    """Where the server answers, and its process. exit_code: once it has ended."""
+
+    api_url: str
+    voice_url: str
+    telephony_url: str
+    home: Path
+    output: Path
+    process: asyncio.subprocess.Process
+    exit_code: int | None = None
+
+    async def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Ask it to end as Ctrl-C does and wait; returns its exit code."""
+        if self.exit_code is None:
+            self.process.send_signal(number)
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                self.exit_code = await self.process.wait()
+        return self.exit_code
+
+
+@asynccontextmanager
+async def live_server(folder: Path, *options: str) -> AsyncGenerator[LiveServer, None]:
+    """Start a server whose state and output are in `folder`, wait until it is ready, stop it at the end.
+
+    options: further flags of `parley serve`. Raises RuntimeError with its output when it does not become ready.
+    """
+    output = folder / "server.txt"
+    with output.open("wb") as sink:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "server", "serve", "--home", str(folder / "home")),
+            *("--api-port", "0", "--voice-port", "0", "--telephony-port", "0", *options),
+            stdout=sink,
+            stderr=sink,
+            stdin=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    try:
+        addresses = await _ready(process, output)
+        server = LiveServer(
+            api_url=addresses["pages and REST"],
+            voice_url=addresses["voice socket"],
+            telephony_url=addresses["telephony bridge"],
+            home=folder / "home",
+            output=output,
+            process=process,
+        )
+        yield server
+        await server.stop()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _ready(process: asyncio.subprocess.Process, output: Path) -> dict[str, str]:
+    """The addresses that the server prints, once /readyz says 200."""
+    until_s = time.monotonic() + READY_TIMEOUT_S
+    while time.monotonic() < until_s and process.returncode is None:
+        addresses: dict[str, str] = dict(_ADDRESS.findall(output.read_text(errors="replace")))
+        if len(addresses) == 3 and await asyncio.to_thread(_is_ready, addresses["pages and REST"]):
+            return addresses
+        await asyncio.sleep(0.1)
+    raise RuntimeError(f"the server did not become ready:\n{output.read_text(errors='replace')}")
+
+
+def _is_ready(api_url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{api_url}readyz", timeout=2) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
