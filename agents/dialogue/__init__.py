@@ -1,0 +1,1 @@
+"""The dialogue engine: a responder that needs no model and no key."""

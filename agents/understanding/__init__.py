@@ -1,0 +1,1 @@
+"""What a caller's words mean: intents and slots, in the languages that have a pack."""
