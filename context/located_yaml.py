@@ -7,7 +7,7 @@ wins silently; here scalars follow YAML 1.2 and a repeated key is a fault. Used 
 
 import re
 from collections.abc import Hashable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 import yaml
@@ -178,7 +178,7 @@ class _Loader(yaml.SafeLoader):
 
     def _ends_text(self, offset: int) -> bool:
         after_colon = _BLANK + (_FLOW if self.flow_level else "")
-        character: str = self.peek(offset)
+        character = cast(str, self.peek(offset))
         if character == ":":
             return self.peek(offset + 1) in after_colon
         return character in after_colon

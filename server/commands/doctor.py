@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Write the report as JSON.")] = False,
     home: Annotated[
-        str | None, typer.Option(envvar="PARLEY_HOME", help="Folder of all state [default: ~/.parley].")
+        str | None, typer.Option(envvar="PARLEY_HOME", help="Folder of all state (~/.parley when not set).")
     ] = None,
     database_url: Annotated[
         str | None, typer.Option(envvar="PARLEY_DATABASE_URL", help="SQLAlchemy URL instead of SQLite in the home.")
