@@ -132,8 +132,8 @@ def _arguments(
         arguments["model"] = name.model
     if name.key_env:
         arguments["api_key"] = environment[name.key_env]
-    elif _own_server(name) and "api_key" in accepted and not all(map(environment.get, _keys(name))):
-        arguments["api_key"] = KEYLESS
+    elif "api_key" in accepted and (keys := _keys(name)):
+        arguments["api_key"] = environment.get(keys[0]) or KEYLESS
     if language and "language" in accepted and not _sets_language(name):
         arguments["language"] = language
     unknown = sorted(set(arguments) - accepted)
