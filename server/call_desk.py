@@ -17,6 +17,7 @@ from context.call_store import CallStore
 from context.store import Store
 from context.tenant import TenantConfig
 from context.tenant_files import TenantDirectory
+from server.embedded import Embedded
 from server.responders import ResponderFactory
 from telephony.calls import CallRefused, LiveCall
 from telephony.peer import Peer
@@ -27,6 +28,7 @@ from voice_core.leg import Leg
 from voice_core.pacer import Pacer
 from voice_core.record import CallRecord
 from voice_core.recorder import CallRecorder
+from voice_core.speech import Recognizer
 from voice_core.vad_hub import VadHub
 
 PRIVATE_FILE_MODE = 0o600
@@ -38,6 +40,7 @@ class Equipment(msgspec.Struct, frozen=True):
     """What calls share. engines: by tenant id. recordings: folder of recordings and event logs."""
 
     tenants: TenantDirectory
+    embedded: Embedded
     engines: dict[str, TenantEngines]
     responders: ResponderFactory
     vad: VadHub
@@ -66,18 +69,17 @@ class CallDesk:
         language = _language_for(tenant, start.language)
         call_id = self._new_call_id()
         structlog.contextvars.bind_contextvars(call_id=call_id, tenant_id=tenant.id)
-        engines = equipment.engines[tenant.id]
         recording = equipment.recordings / f"{call_id}.wav"
         recorder = CallRecorder(recording, leg.sample_rate)
         archive = _Archive(CallStore(equipment.store), tenant.id, recorder, recording.with_suffix(".events.jsonl"))
-        recognizer = engines.recognizer(language)
+        recognizer = _recognizer_for(equipment, tenant, start.language, language)
         recognizer.bias(tenant.terms)
         log.info("call_started", language=language, rate_hz=leg.sample_rate)
         return VoiceCall(
             leg=leg,
             recognizer=recognizer,
-            voice=engines.voice(),
-            responder=equipment.responders.make(tenant, engines, call_id=call_id, language=language),
+            voice=equipment.engines[tenant.id].voice(),
+            responder=equipment.responders.make(tenant, call_id=call_id, language=language),
             vad=equipment.vad,
             pacer=equipment.pacer,
             settings=CallSettings(call_id=call_id, language=language, recording=str(recording)),
@@ -124,6 +126,14 @@ def _tenant_for(tenants: TenantDirectory, key: str | None, peer: Peer) -> Tenant
         where = "" if peer.local else " Without a key only callers from this machine itself are answered."
         raise CallRefused("unauthorized", f"A key is needed.{where}")
     return tenant
+
+
+def _recognizer_for(equipment: Equipment, tenant: TenantConfig, asked: str | None, language: str) -> Recognizer:
+    """A client that names a language means it; without one, the embedded recogniser finds out which it is."""
+    if asked is None and tenant.engines.stt == ("embedded",):
+        likeliest_first = sorted(tenant.languages, key=lambda code: code != language)
+        return equipment.embedded.detecting_recognizer(likeliest_first)
+    return equipment.engines[tenant.id].recognizer(language)
 
 
 def _language_for(tenant: TenantConfig, language: str | None) -> str:

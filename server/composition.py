@@ -14,8 +14,11 @@ from pathlib import Path
 
 import msgspec
 import structlog
+from voice_core.tts.embedded import EmbeddedTts
 
 import agents.demo
+from agents.dialogue.responder import common_phrases
+from context.booking_store import utc_now
 from context.errors import ContextError
 from context.home import Home
 from context.store import Store
@@ -25,11 +28,10 @@ from server.call_desk import Equipment
 from server.embedded import Embedded
 from server.loading import Progress
 from server.responders import ResponderFactory
-from voice_core.asr.whisper import WhisperEngine
+from voice_core.asr.engine import WhisperEngine
 from voice_core.engines.host import plugin_host
 from voice_core.engines.registry import EngineRegistry, TenantEngines
 from voice_core.pacer import Pacer
-from voice_core.tts.embedded import EmbeddedTts
 from voice_core.vad_hub import VadHub
 
 LANGUAGE_NAMES = {"en": "English", "fr": "French", "es": "Spanish", "ar": "Arabic", "ary": "Darija"}
@@ -80,10 +82,11 @@ async def build_equipment(
     registry = EngineRegistry(embedded, host, os.environ, clock=clock)
     stack.push_async_callback(registry.aclose)
     engines = {tenant.id: _engines_of(registry, tenant) for tenant in tenants.tenants}
-    responders = ResponderFactory(store)
-    await progress.step("greetings and common phrases", lambda: _prerender(tts, responders, tenants.tenants))
+    responders = ResponderFactory(store, tenants.tenants, engines, registry, utc_now)
+    await progress.step("greetings and common phrases", lambda: _prerender(tts, tenants.tenants))
     return Equipment(
         tenants=tenants,
+        embedded=embedded,
         engines=engines,
         responders=responders,
         vad=vad,
@@ -125,9 +128,9 @@ def _engines_of(registry: EngineRegistry, tenant: TenantConfig) -> TenantEngines
     )
 
 
-def _prerender(tts: EmbeddedTts, responders: ResponderFactory, tenants: Sequence[TenantConfig]) -> None:
+def _prerender(tts: EmbeddedTts, tenants: Sequence[TenantConfig]) -> None:
     """Speak what every call says first and most, so that the first caller does not wait for it."""
     for tenant in tenants:
         if "embedded" in tenant.engines.tts:
             for language in tenant.languages:
-                tts.prerender(responders.common_phrases(tenant, language), language)
+                tts.prerender(common_phrases(tenant, language), language)

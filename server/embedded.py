@@ -7,9 +7,10 @@ through the engine registry.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from voice_core.asr.whisper import WhisperEngine
-from voice_core.speech import Recognizer, Voice
 from voice_core.tts.embedded import EmbeddedTts
+
+from voice_core.asr.engine import WhisperEngine
+from voice_core.speech import Recognizer, Voice
 
 
 class Embedded:
@@ -22,6 +23,10 @@ class Embedded:
     def recognizer(self, languages: Sequence[str], language: str) -> Recognizer:
         """A recogniser for one call."""
         return self._whisper.recognizer(tuple(languages), language)
+
+    def detecting_recognizer(self, languages: Sequence[str]) -> Recognizer:
+        """A recogniser for one call whose language is not known; the first of `languages` is the likeliest."""
+        return self._whisper.recognizer(tuple(languages))
 
     def voice(self) -> Voice:
         """A voice for one call."""
