@@ -38,7 +38,7 @@ async def examine(languages: Sequence[str], models: Path) -> AsyncIterator[Findi
     """Load the engines for `languages`, then try voice activity, voice and recogniser of each language."""
     from voice_core.tts.embedded import EmbeddedTts
 
-    from voice_core.asr.whisper import WhisperEngine
+    from voice_core.asr.engine import WhisperEngine
 
     began_s = time.monotonic()
     try:
