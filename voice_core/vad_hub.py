@@ -52,7 +52,8 @@ MAX_BATCH = 16
 """Windows judged at once: more are no cheaper, 75 us each."""
 
 MAX_WAITING = 64
-"""Windows of one call that may wait (2 s): of a machine that cannot keep up, later ones are skipped."""
+"""Windows of one call that may wait (2 s): on a machine that cannot keep up, the oldest beyond it keep the
+probability of the one before."""
 
 _RATE = np.array(ANALYSIS_HZ, dtype=np.int64)
 
@@ -224,16 +225,25 @@ class VadHub:
             window = self._ready.popleft()
             if window.stream in streams:
                 later.append(window)
+            elif window.stream.waiting > MAX_WAITING:
+                self._answer(window, window.stream.probability)
             else:
                 streams.add(window.stream)
                 batch.append(window)
         self._ready.extendleft(reversed(later))
-        for window, probability in zip(batch, self._infer(batch), strict=True):
-            window.stream.waiting -= 1
-            window.stream.judge(window, probability)
+        for window, probability in zip(batch, self._infer(batch) if batch else (), strict=True):
+            self._answer(window, probability)
         self._next_batch_s = self._clock() + MIN_INTERVAL_S
         if self._ready:
             self._schedule(0)
+
+    def _answer(self, window: _Window, probability: float) -> None:
+        window.stream.waiting -= 1
+        try:
+            window.stream.judge(window, probability)
+        except Exception as error:
+            assert self._loop is not None
+            self._loop.call_exception_handler({"message": "a call failed on a speech edge", "exception": error})
 
     def _infer(self, batch: list[_Window]) -> list[float]:
         """Run the network over a batch and keep each stream's new memory."""

@@ -6,8 +6,8 @@ latency figure of the project comes from here: `parley call`, the benchmarks and
 
 Rules
 1. A channel is cut at digital silence (below -75 dBFS for 50 ms) into stretches. In each, a hop of 10 ms is
-   speech when it is over a threshold that follows the noise floor (the lowest level that is even for
-   100 ms, within 5 s) and the loudest speech (99th percentile), see `_thresholds`.
+   speech when it is over a threshold that follows the noise floor (the quietest even 100 ms within
+   5 s) and the loudest speech (99th percentile), see `_thresholds`.
 2. Bursts under 40 ms, or less than 10 dB over the noise, are not speech; silences under 120 ms do not end it.
    Both ends are then refined from the hop to the sample.
 3. Agent speech that resumes within 700 ms is the same utterance, unless caller speech ended in between.
@@ -38,6 +38,9 @@ DIGITAL_SILENCE_DBFS = -75.0
 
 NO_NOISE_DBFS = -120.0
 """Noise floor of a channel that shows none."""
+
+QUIETEST_SPEECH_DBFS = -65.0
+"""Whatever the line: what is quieter than this is not heard on a phone."""
 
 _SILENCE_RUN_HOPS = 5
 _EVEN_HOPS = 10
@@ -196,18 +199,23 @@ def _thresholds(levels: Floats) -> tuple[Floats, Floats]:
             ):
                 # An even sound that comes out of digital silence is all sound: it shows no noise.
                 floor = NO_NOISE_DBFS
-            thresholds[block:block_end] = max(loudest - 30, min(floor + 9, loudest - 25), floor + 4)
+            thresholds[block:block_end] = max(
+                loudest - 30, min(floor + 9, loudest - 25), floor + 4, QUIETEST_SPEECH_DBFS
+            )
             noise[block:block_end] = floor
     return thresholds, noise
 
 
 def _noise_floor(levels: Floats) -> float:
-    """The lowest level that stays even for 100 ms, as noise does in a pause and speech does not."""
+    """The level of the quietest 100 ms, if they are as even as noise in a pause.
+
+    A quietest place that is uneven is the fading of a word: then nothing shows the noise.
+    """
     if levels.size < _EVEN_HOPS:
         return NO_NOISE_DBFS
     rows = sliding_window_view(levels, _EVEN_HOPS)
-    even = np.ptp(rows, axis=1) <= _EVEN_DB
-    return float(np.min(np.mean(rows[even], axis=1))) if even.any() else NO_NOISE_DBFS
+    quietest = rows[np.argmin(np.mean(rows, axis=1))]
+    return float(np.mean(quietest)) if np.ptp(quietest) <= _EVEN_DB else NO_NOISE_DBFS
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -137,7 +137,7 @@ def test_the_truth_replaces_what_the_channel_shows() -> None:
     assert turn_gaps(left, right, RATE, truth)[0].gap_ms == pytest.approx(800, abs=15)
 
 
-@pytest.mark.parametrize("noise_dbfs", [None, -60.0, -40.0])
+@pytest.mark.parametrize("noise_dbfs", [None, -75.0, -60.0, -40.0])
 def test_a_line_without_speech_has_none(noise_dbfs: float | None) -> None:
     pcm = channel(np.random.default_rng(7), 20_000, [], noise_dbfs)
     assert speech_spans(pcm, RATE) == []
