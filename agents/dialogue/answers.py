@@ -46,7 +46,7 @@ class Answers:
             when = setting.understander.when_in(request, reading, state.language, setting.today())
             return self._hours(state, request, when)
         if Intent.SERVICES in intents:
-            return self._services(state)
+            return self.services(state)
         known = self.known(state, request)
         if Intent.ADDRESS in intents and known is None:
             address = setting.localised(setting.tenant.address, state.language)
@@ -76,28 +76,22 @@ class Answers:
             return setting.say(state, "price_range", a_service=name, price=price, price_to=to)
         return setting.say(state, "price", a_service=name, price=price)
 
-    def day_hours(self, state: DialogueState, day: dt.date, key: str) -> str:
-        """When a day opens and closes; `key` is the phrase, with {hours} and {day}."""
-        setting = self._setting
-        on_day = setting.forms(state).on_day(day, setting.today())
-        return setting.say(state, key, hours=setting.forms(state).opening(setting.hours(day)), day=on_day)
-
     def _price(self, state: DialogueState, request: Request, service_id: str) -> Answer:
         setting = self._setting
+        if not service_id and _names_nothing(request, setting, state):
+            service_id = state.last_service
+            if not service_id:
+                return Answer(setting.say(state, "price_which"), asking=Asking.PRICE_SERVICE)
         if not service_id:
             known = self.known(state, request)
             if known is not None:
                 return known
-            if _names_nothing(request, setting, state):
-                service_id = state.last_service
-                if not service_id:
-                    return Answer(setting.say(state, "price_which"), asking=Asking.PRICE_SERVICE)
-        if not service_id:
             key = "unknown_price" if setting.tenant.transfer_number else "unknown_no_transfer"
             return Answer(setting.say(state, key), asking=Asking.MESSAGE_OR_HUMAN)
         return Answer(self.price_text(state, service_id), service_id)
 
-    def _services(self, state: DialogueState) -> Answer:
+    def services(self, state: DialogueState) -> Answer:
+        """Some of what the tenant sells."""
         names = [self._setting.service_name(state, s.id) for s in self._setting.tenant.services[:SERVICES_NAMED]]
         return Answer(self._setting.say(state, "services", services=self._setting.forms(state).both(names)))
 
@@ -109,15 +103,17 @@ class Answers:
         if day is None or when.until is not None:
             return Answer(setting.say(state, "week_hours", days=self._week(state)))
         hours = setting.hours(day)
-        on_day = setting.forms(state).on_day(day, setting.today())
+        forms = setting.forms(state)
+        on_day = forms.on_weekday(day) if when.weekly else forms.on_day(day, setting.today())
         if not hours:
             return Answer(setting.say(state, "closed", day=on_day))
         pack = setting.understander.packs[state.language]
         closes, opens = pack.find(pack.closes, request.text), pack.find(pack.opens, request.text)
         if closes and not opens:
-            closing = setting.forms(state).time(hours[-1].closes)
-            return Answer(setting.say(state, "close_at", time=closing, day=on_day))
-        return Answer(self.day_hours(state, day, "open_hours"))
+            return Answer(setting.say(state, "close_at", time=forms.time(hours[-1].closes), day=on_day))
+        if opens and not closes and pack.find(pack.asks_time, request.text):
+            return Answer(setting.say(state, "open_at", time=forms.time(hours[0].opens), day=on_day))
+        return Answer(setting.say(state, "open_hours", hours=forms.opening(hours), day=on_day))
 
     def _open_now(self, state: DialogueState) -> Answer:
         setting = self._setting

@@ -40,15 +40,17 @@ class BookingFlow:
     async def correct(self, state: DialogueState, reading: Reading) -> Plan:
         """A turn after something was read back: agreement, refusal, or another value for a part."""
         draft = state.draft
-        objects = reading.answer is Answer.NO or reading.corrects
-        spelled = self._setting.understander.respell(reading, state.language, draft.name)
+        objects = reading.answer is Answer.NO or reading.corrects or reading.disputes
         changed = self.filled(state, reading)
         named = reading.name if objects or "name" in reading.fields or state.asking is Asking.CORRECTION else draft.name
-        changed = changed.but(name=spelled or merged_name(draft.name, named))
+        name = merged_name(draft.name, named)
+        changed = changed.but(name=self._setting.understander.respell(reading, state.language, name) or name)
         if changed != draft:
             return await self.step(state, changed)
         if reading.answer is Answer.YES and state.asking is Asking.CONFIRM:
             return await self._agreed(state)
+        if reading.answer is Answer.YES and not reading.fields:
+            return await self.step(state, draft)
         for field in ("time", "day", "phone", "name", "service"):
             if field in reading.fields:
                 return await self._ask_again(state, field)
@@ -98,7 +100,7 @@ class BookingFlow:
             if reading.service_id != state.draft.service_id and state.draft.service_id:
                 draft = draft.but(start=None)
         draft = self._with_choice(state, reading, self._with_when(state, reading, draft))
-        if reading.name and state.asking not in (Asking.CONFIRM, Asking.CORRECTION, Asking.BOOKED):
+        if reading.name and state.asking not in (Asking.CONFIRM, Asking.CORRECTION):
             draft = draft.but(name=merged_name(draft.name, reading.name))
         if reading.phone is not None:
             heard = reading.phone
@@ -187,9 +189,10 @@ class BookingFlow:
         values = self._values(state, booking)
         if isinstance(action, Book):
             at_once = action.all_at_once
-            return self._told(state, Asking.BOOKED, "booked_all" if at_once else "booked", **values)
+            asking = Asking.BOOKED if at_once else Asking.ANYTHING_ELSE
+            return self._told(state, asking, "booked_all" if at_once else "booked", **values)
         same_person = (action.booking.name, action.booking.phone) == (booking.name, booking.phone)
-        return self._told(state, Asking.BOOKED, "moved" if same_person else "corrected", **values)
+        return self._told(state, Asking.AMENDED, "moved" if same_person else "corrected", **values)
 
     def describe(self, state: DialogueState, booking: Booking) -> str:
         """One sentence on an appointment of this call."""
@@ -215,7 +218,8 @@ class BookingFlow:
     def _amend(self, state: DialogueState) -> Plan:
         draft = state.draft
         booking = next((b for b in state.bookings if b.id == draft.amends), None)
-        assert booking is not None and draft.start is not None
+        assert booking is not None  # amending() began from one
+        assert draft.start is not None  # step() amends only with a free start
         if (booking.starts_at, booking.name, booking.phone) == (draft.start, draft.name, draft.phone):
             state = state.but(task=Task.NONE, draft=draft.but(amends="", start=None))
             return _asking(state, Asking.ANYTHING_ELSE, self.describe(state, booking))

@@ -18,7 +18,6 @@ _KINDS = {
     Asking.PHONE: SlotKind.PHONE,
     Asking.CONFIRM: SlotKind.YES_NO,
     Asking.HUMAN: SlotKind.YES_NO,
-    Asking.ANYTHING_ELSE: SlotKind.FREE,
 }
 
 

@@ -30,6 +30,7 @@ _AWAITED = {
     Asking.CONFIRM: Awaited.CORRECTION,
     Asking.CORRECTION: Awaited.CORRECTION,
     Asking.BOOKED: Awaited.CORRECTION,
+    Asking.AMENDED: Awaited.CORRECTION,
 }
 _READ_BACK = frozenset({Asking.CONFIRM, Asking.CORRECTION})
 _CONVERSATION = frozenset({Intent.GREET, Intent.THANKS, Intent.WAIT, Intent.WANTS})
@@ -167,7 +168,7 @@ class Policy:
             return Plan(state=state, says=(text, *self._again(state)))
         if Intent.REPEAT in wishes and not reading.has_slots and not wishes & QUESTIONS:
             return Plan(state=state, says=state.said or (setting.say(state, "nothing_to_repeat"),))
-        if wishes == {Intent.SLOWER}:
+        if wishes == frozenset({Intent.SLOWER}):
             said = state.said or (setting.say(state, "help"),)
             return Plan(state=state, says=(setting.say(state, "slower"), *said))
         if Intent.WAIT in intents and not wishes and not reading.has_slots and reading.answer is not Answer.NO:
@@ -188,8 +189,12 @@ class Policy:
             return None
         if Intent.MESSAGE in reading.intents:
             return self._messages.begin(state)
-        if reading.intents & (QUESTIONS | {Intent.BOOK, Intent.CANCEL, Intent.CHANGE}):
+        if reading.intents & (QUESTIONS | {Intent.BOOK, Intent.CANCEL, Intent.CHANGE, Intent.BYE}):
             return None
+        if state.task is Task.BOOKING and reading.has_slots:
+            return await self._booking.go_on(state.but(asking=Asking.NOTHING), reading)
+        if state.task is Task.BOOKING and reading.answer is Answer.NO:
+            return await self._booking.step(state, state.draft)
         state = state.but(asking=Asking.ANYTHING_ELSE, question="")
         if reading.answer is Answer.NO:
             return Plan(state=state, says=(self._setting.say(state, "anything_else"),))
@@ -214,11 +219,8 @@ class Policy:
             if booking is None:
                 return self._messages.begin(state, self._setting.say(state, "change_earlier"), message=reading.text)
             return await self._booking.correct(self._booking.amending(state, booking), reading)
-        corrects = reading.answer is Answer.NO or reading.corrects
-        if state.asking is Asking.BOOKED and booking is not None and Intent.BOOK not in intents:
-            given = reading.when.said or reading.phone is not None or (reading.name and "name" in reading.fields)
-            if given or (corrects and (reading.has_slots or not intents - {Intent.THANKS}) and not _declines(reading)):
-                return await self._booking.correct(self._booking.amending(state, booking), reading)
+        if booking is not None and state.task is Task.NONE and _amends(state, reading):
+            return await self._booking.correct(self._booking.amending(state, booking), reading)
         return None
 
     async def _questions_and_task(self, state: DialogueState, reading: Reading) -> Plan | None:
@@ -286,7 +288,9 @@ class Policy:
     async def _closing(self, state: DialogueState, reading: Reading) -> Plan | None:
         setting, intents = self._setting, reading.intents
         between = state.task is Task.NONE
-        declines = state.asking is Asking.ANYTHING_ELSE and reading.answer is Answer.NO
+        thanked = Intent.THANKS in intents
+        done = state.asking is Asking.ANYTHING_ELSE or (state.asking is Asking.BOOKED and thanked)
+        declines = done and reading.answer is Answer.NO
         if Intent.BYE in intents or (between and declines):
             booking = state.booking
             if booking is not None:
@@ -299,8 +303,9 @@ class Policy:
         if Intent.THANKS in intents and between:
             state = state.but(asking=Asking.ANYTHING_ELSE)
             return Plan(state=state, says=(setting.say(state, "welcome"), setting.say(state, "anything_else")))
-        if between and state.asking in (Asking.BOOKED, Asking.ANYTHING_ELSE) and reading.answer is Answer.YES:
-            key = "all_set" if state.asking is Asking.BOOKED else "help"
+        agrees = reading.answer is Answer.YES or (state.asking is Asking.BOOKED and reading.answer is Answer.NO)
+        if between and state.asking in (Asking.BOOKED, Asking.AMENDED, Asking.ANYTHING_ELSE) and agrees:
+            key = "help" if state.asking is Asking.ANYTHING_ELSE else "all_set"
             return Plan(state=state.but(asking=Asking.ANYTHING_ELSE), says=(setting.say(state, key),))
         return None
 
@@ -325,10 +330,10 @@ class Policy:
         setting = self._setting
         misses = state.misses + 1
         if misses >= MISSES_BEFORE_HELP:
-            text = setting.say(state, setting.help_key("not_understood_help"))
-            state = state.but(misses=0, asking=Asking.HUMAN, question=text)
-            return Plan(state=state, says=(text,))
+            return self._messages.offer_help(state.but(misses=0), "not_understood_help")
         state = state.but(misses=misses)
+        if misses > 1 and state.asking is Asking.SERVICE:
+            return Plan(state=state, says=(self._answers.services(state).text, *self._again(state)))
         if misses > 1 and state.asking is Asking.NAME:
             return Plan(state=state, says=(setting.say(state, "spelling"),))
         return Plan(state=state, says=(setting.say(state, "not_understood"), *self._again(state)))
@@ -350,6 +355,15 @@ def _new_booking(state: DialogueState) -> DialogueState:
     return state.but(task=Task.BOOKING, asking=Asking.NOTHING, question="", offered=())
 
 
-def _declines(reading: Reading) -> bool:
-    """No, thank you: nothing is wrong."""
-    return Intent.THANKS in reading.intents or Intent.BYE in reading.intents
+def _amends(state: DialogueState, reading: Reading) -> bool:
+    """Whether a turn after a booking changes it, rather than asking for something else."""
+    if reading.intents & (QUESTIONS | {Intent.BOOK, Intent.WANTS, Intent.BYE}):
+        return False
+    objects = reading.answer is Answer.NO or reading.corrects or reading.disputes
+    gives = reading.when.said or reading.phone is not None or bool(reading.name)
+    if state.asking is Asking.ANYTHING_ELSE:
+        return (objects and gives) or reading.disputes
+    if state.asking not in (Asking.BOOKED, Asking.AMENDED):
+        return False
+    refuses = state.asking is Asking.AMENDED and reading.answer is Answer.NO and Intent.THANKS not in reading.intents
+    return gives or reading.disputes or refuses or bool(objects and reading.fields)

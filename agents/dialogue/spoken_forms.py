@@ -52,6 +52,10 @@ class SpokenForms:
         name = self._forms.weekdays[day.weekday()] if (day - today).days < 7 else self.date(day)
         return self._forms.on_day.format(day=name)
 
+    def on_weekday(self, day: dt.date) -> str:
+        """ "on Saturday", for a day that the caller named so."""
+        return self._forms.on_day.format(day=self.weekday(day))
+
     def date(self, day: dt.date) -> str:
         """ "Tuesday 24 November", whatever today is: for what is read back."""
         forms = self._forms
@@ -65,7 +69,8 @@ class SpokenForms:
 
     def offer(self, start: dt.datetime, today: dt.date) -> str:
         """ "tomorrow at 10 a.m.", for what is offered."""
-        return f"{self.on_day(start.date(), today)} {self._forms.at.format(time=self.time(start.time()))}"
+        day = self.weekday(start.date()) if 1 < (start.date() - today).days < 7 else self.day(start.date(), today)
+        return f"{day} {self._forms.at.format(time=self.time(start.time()))}"
 
     def offers(self, starts: Sequence[dt.datetime], today: dt.date) -> str:
         """Several starts in one breath: the day is said once for those that share it."""

@@ -39,6 +39,8 @@ class Asking(Enum):
     """What is wrong with what was read back?"""
     BOOKED = "booked"
     """It is booked and was read back: tell me if anything is wrong."""
+    AMENDED = "amended"
+    """It was changed: is that right?"""
     PRICE_SERVICE = "price_service"
     """The price of which treatment?"""
     MESSAGE = "message"

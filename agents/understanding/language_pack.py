@@ -122,12 +122,16 @@ class LanguagePack(msgspec.Struct, frozen=True, kw_only=True):
     """A no that agrees: "no no, that's right"."""
     corrects: str
     """Words that announce a correction: "actually", "rather"."""
+    disputes: str
+    """Words that say that something read back is wrong."""
     fields: Mapping[str, str]
     """Pattern -> "service", "day", "time", "name" or "phone"."""
 
     name_intros: tuple[str, ...]
     expected_name_intros: tuple[str, ...]
     """Only trusted when a name was asked for or is being corrected ("it's", "this is")."""
+    name_for: str
+    """A word before anything, and so before a name only when two capitals follow: "for Marie Curie"."""
     name_particles: frozenset[str]
     name_stops: frozenset[str]
     honorifics: frozenset[str]
@@ -151,6 +155,8 @@ class LanguagePack(msgspec.Struct, frozen=True, kw_only=True):
     intents: Mapping[Intent, str]
     opens: str
     closes: str
+    asks_time: str
+    """ "what time": the opening time alone is asked for."""
     complaints: Mapping[str, str]
     """Kind of complaint -> pattern."""
     vowels_take_an: bool = False
@@ -166,7 +172,7 @@ class LanguagePack(msgspec.Struct, frozen=True, kw_only=True):
         return bounded(pattern).search(text)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=4096)
 def bounded(pattern: str) -> re.Pattern[str]:
     """The pattern, compiled, on word borders."""
     return re.compile(rf"(?<![^\s:/])(?:{pattern})(?![^\s:/])")

@@ -9,7 +9,7 @@ from enum import Enum
 
 from rapidfuzz.distance import OSA
 
-from agents.understanding.language_pack import Intent, LanguagePack
+from agents.understanding.language_pack import Intent, LanguagePack, bounded
 from agents.understanding.language_text import Token, Words, plain
 
 MAX_NAME_WORDS = 5
@@ -37,7 +37,7 @@ class NameHint(Enum):
 
 def find_name(words: Words, pack: LanguagePack, hint: NameHint) -> str:
     """The name in a turn, capitalised, or ""."""
-    name = _introduced(words, pack, pack.name_intros, strict=hint is NameHint.NONE)
+    name = _introduced(words, pack, pack.name_intros, strict=hint is NameHint.NONE) or _for_whom(words, pack)
     if not name and hint is not NameHint.NONE:
         name = _introduced(words, pack, pack.expected_name_intros, strict=False)
     if not name and hint is NameHint.ASKED:
@@ -120,6 +120,18 @@ def _introduced(words: Words, pack: LanguagePack, intros: tuple[str, ...], *, st
     return ""
 
 
+def _for_whom(words: Words, pack: LanguagePack) -> str:
+    """ "An appointment for Marie Curie": a full name in capitals that is neither a day nor a month."""
+    calendar = {word for group in (*pack.weekdays, *pack.months) for word in group}
+    for found in bounded(pack.name_for).finditer(words.text):
+        following = words.tokens[words.index_at(found.end()) :][:2]
+        capitals = len(following) == 2 and all(t.written[:1].isupper() and t.plain not in calendar for t in following)
+        taken = _collect(words.tokens[words.index_at(found.end()) :], pack, strict=True) if capitals else []
+        if len(taken) > 1:
+            return _written(taken, pack)
+    return ""
+
+
 def _bare(words: Words, pack: LanguagePack) -> str:
     """The whole turn as a name, once the words around it are taken off; "" when it is something else."""
     tokens = list(words.tokens)
@@ -181,7 +193,7 @@ def _written(tokens: list[Token], pack: LanguagePack) -> str:
 def _respelled(word: str, letter: str) -> str:
     low = plain(word)
     if letter in low:
-        return word
+        return word  # the recogniser has spelled it that way already
     at = next((low.index(other) for other in _SOUNDS_LIKE.get(letter, "") if other in low), 0)
     out = word[:at] + letter + word[at + 1 :]
     return out[0].upper() + out[1:]

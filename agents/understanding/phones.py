@@ -7,6 +7,7 @@ reading of a run is tried until `phonenumbers` accepts one for the tenant's coun
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 
 import msgspec
 import phonenumbers
@@ -104,15 +105,11 @@ def find_phone(
 def _read(run: _Run, country: str, before: str) -> PhoneMention:
     # A number that stands before the telephone number ("at ten, 06 12 ...") is left out by starting later.
     for start in range(run.start, run.end):
-        tried = 0
-        for digits in _spellings(run, start - run.start):
-            tried += 1
+        for digits in islice(_spellings(run, start - run.start), MAX_READINGS):
             for candidate in (before + digits, digits) if before else (digits,):
                 e164 = valid_e164(candidate, country)
                 if e164:
                     return PhoneMention(candidate, e164, start, run.end)
-            if tried >= MAX_READINGS:
-                break
     heard = next(_spellings(run, 0), "")
     return PhoneMention(heard, "", run.start, run.end)
 

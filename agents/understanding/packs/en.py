@@ -10,7 +10,8 @@ _UNITS = (
 _TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fourty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80,
          "ninety": 90}  # fmt: skip
 _RANKS = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
+    "fifteenth "
     "sixteenth seventeenth eighteenth nineteenth twentieth"
 ).split()
 
@@ -45,9 +46,10 @@ PACK = LanguagePack(
     ),
     common=frozenset(
         "a about actually again all also am an and any anything appointment are as ask at available be because been "
-        "being billing book booking bring but by bye call calling can cant change check clean close come could day "
+        "being billing book booking bring but by bye call calling can cant change check close come could day "
         "did do does doing dont done english feeling fine for free french from get give go going good goodbye got "
-        "great had has have hello help hello here hey hi hold how i id if ill im in interested is isnt it its ivd just "
+        "great had has have hello help hello here hey hi hold how i id if ill im in interested is isnt it its "
+        "ivd just "
         "keep killing know leave let like looking lot make many may maybe me mean meaning might mind minute moment "
         "more morning much my name need new next no nope not nothing now number of off oh ok okay on one only open "
         "or other our out pain parking pay people perfect phone please possible price question really remember "
@@ -57,9 +59,11 @@ PACK = LanguagePack(
         "where which who why will with would wrong yeah yep yes yet you your youre hours price prices cost".split()
     ),
     stop=frozenset(
-        "a about an and any are as at be been but by can could do does did for from get got has have hello hi how i id "
-        "if ill im in is it its just me my of on or our please so some tell than that the their them there these they "
-        "this to uh um us was we well were what whats when where which who will with would you your youre know like "
+        "a about an and any are as at be been but by can could do does did for from get got has have hello hi "
+        "how i id "
+        "if ill im in is it its just me my of on or our please so some tell than that the their them there "
+        "these they "
+        "this to uh um us much many was we well were what whats when where which who will with would you your youre know like "
         "need want also then ok okay give guys thing hey yes no not would should must".split()
     ),
     suffixes=("ations", "ation", "ments", "ment", "ings", "ing", "ies", "ed", "es", "s", "e", "y"),
@@ -153,7 +157,8 @@ PACK = LanguagePack(
     after_words=r"(?:any ?time )?(?:after|from|later than)",
     before_words=r"(?:any ?time )?(?:before|by|no later than)",
     earliest=r"as soon as possible|asap|the (?:earliest|soonest|first|next) (?:one |slot |appointment |time )?"
-    r"(?:available|possible|you have|you can)|(?:first|next|earliest|soonest) (?:available|possible|free|slot|appointment)"
+    r"(?:available|possible|you have|you can)|(?:first|next|earliest|soonest) (?:available|possible|free|slot|"
+    r"appointment)"
     r"|soonest|right away|as early as possible|when is the next",
     any_choice=r"any(?: of them| time| one| day)?|either(?: one| of them| is fine)?|whatever|whichever|"
     r"i dont (?:mind|care)|you (?:choose|pick|decide)|doesnt matter|both (?:work|are fine)",
@@ -174,13 +179,16 @@ PACK = LanguagePack(
     },
     yes=r"yes|yeah|yep|yup|yea|ya|jes|yess|sure|ok|okay|correct|right|exactly|absolutely|perfect|great|definitely|"
     r"of course|go ahead|please do|please|sounds good|thats (?:it|fine|right|correct|good|great|perfect|me)|fine|"
-    r"all right|alright|uh huh|mm hm|mhm|it is|i do|i would|id love to|that works|works for me|lovely|confirmed|confirm",
+    r"all right|alright|uh huh|mm hm|mhm|it is|i do|i would|id love to|that works|works for me|lovely|confirmed|"
+    r"confirm",
     no=r"no|nope|nah|not really|not quite|not (?:right|correct|exactly|that)|wrong|incorrect|thats not|that isnt|"
     r"it isnt|its not|dont|negative|never mind|nevermind|i said|neither|none",
     no_but_fine=r"no (?:no )?(?:thats|it is|its|everything is|all) (?:right|correct|fine|perfect|good|great|ok|okay)"
     r"|no problem|nothing(?: is)? wrong|not at all",
     corrects=r"actually|rather|instead|i meant|i mean|sorry its|change it to|make it|make that|could it be|"
     r"with an? [a-z]|i said|should be|its not",
+    disputes=r"(?<!nothing is )(?<!nothing )(?:wrong|incorrect|mistake|error|not (?:right|correct)|"
+    r"isnt (?:right|correct))",
     fields={
         r"(?:the |my |your )?(?:day|date)": "day",
         r"(?:the |my )?(?:time|hour)": "time",
@@ -198,6 +206,7 @@ PACK = LanguagePack(
         r"name is|name",
     ),
     expected_name_intros=(r"its(?: actually)?|it is|this is|im|i am|thats|for|put|under|i said",),
+    name_for=r"for",
     name_particles=frozenset("de du da di van von der den la le el al bin ben st saint mac mc o".split()),
     name_stops=frozenset("my and number phone at on or tel telephone mobile is its spelled spelt with dot".split()),
     honorifics=frozenset({"mr", "mrs", "miss", "ms", "doctor", "dr", "madam", "sir"}),
@@ -237,14 +246,16 @@ PACK = LanguagePack(
     email_at=frozenset({"at"}),
     email_marks={"dot": ".", "point": ".", "dash": "-", "hyphen": "-", "underscore": "_"},
     language_names={"english": "en", "french": "fr", "spanish": "es", "arabic": "ar", "darija": "ary"},
-    clause_starts=r"(?:and|also|but|then|plus)(?= (?:what|how|when|where|who|which|can|could|do|does|is|are|id|i|book|"
+    clause_starts=r"(?:and|also|but|then|plus)(?= (?:what|how|when|where|who|which|can|could|do|does|is|are|id|"
+    r"i|book|"
     r"please|also|my|would|whats)(?: |$))",
     question=r"^(?:and |so |but |um |uh |well |ok |okay |hi |hello |please )*(?:what|whats|how|when|where|wheres|who|"
     r"which|why|do you|does|is there|are there|is it|is that|is the|is your|are you|are your|can i|can you|could i|"
     r"could you|can we|will you|do i|may i|should i|would you|have you|tell me|i would like to know|id like to know|"
     r"i wanted to know|i was wondering)",
     intents={
-        Intent.DANGER: r"(?:cant|cannot|can not|trouble|difficulty|struggling to|hard to) breath(?:e|ing)?|unconscious|"
+        Intent.DANGER: r"(?:cant|cannot|can not|trouble|difficulty|struggling to|hard to) breath(?:e|ing)?|"
+        r"unconscious|"
         r"passed out|fainted|chest pain|bleeding (?:heavily|a lot|and it wont stop|wont stop)|"
         r"(?:wont|doesnt|cant) stop (?:the )?bleeding|heavy bleeding",
         Intent.EMERGENCY: r"emergency|urgent|urgently|asap it hurts|tooth ?ache|(?:in|terrible|severe|bad|awful|"
@@ -258,11 +269,13 @@ PACK = LanguagePack(
         Intent.IDENTITY: r"are you (?:\S+ ){0,3}(?:robot|bot|machine|computer|human|ai|person|real)|"
         r"(?:who|what) am i (?:speaking|talking)|am i (?:speaking|talking) (?:to|with) (?:\S+ ){0,3}(?:robot|bot|"
         r"machine|computer|human|ai|person)|who is this|whos this|who are you|what is your name|whats your name",
-        Intent.LANGUAGE: r"(?:do you |can you |could you |can we |speak |talk |anyone )(?:\S+ ){0,4}(?P<language>english|"
+        Intent.LANGUAGE: r"(?:do you |can you |could you |can we |speak |talk |"
+        r"anyone )(?:\S+ ){0,4}(?P<language>english|"
         r"french|spanish|arabic|darija)|(?:in|switch to) (?P<other>english|french|spanish|arabic|darija)",
         Intent.HUMAN: r"(?:speak|talk|through|transfer|transferred|connect|pass|get|want|need|give)(?: me)?"
         r"(?: \S+){0,3} (?:someone|somebody|human|person|people|receptionist|reception|operator|manager|"
-        r"staff|colleague|secretary|advisor|representative)(?: else)?|(?:speak|talk|put me through|connect me)(?: \S+){0,3}"
+        r"staff|colleague|secretary|advisor|representative)(?: else)?|(?:speak|talk|put me through|"
+        r"connect me)(?: \S+){0,3}"
         r" (?:dentist|doctor|team|agent)|real person|human being|a human|put me through|operator|transfer me",
         Intent.MESSAGE: r"(?:leave|take|pass(?: on)?|give)(?: \S+){0,3} message|call me back|callback|call back|"
         r"ring me back|get back to me",
@@ -274,30 +287,40 @@ PACK = LanguagePack(
         r"are you (?:guys )?open$|open at the moment|currently open",
         Intent.HOURS: r"(?:open|opening|opens|opened|close|closing|closes|closed|clothes|shut|shuts)(?! to )|hours|"
         r"working days|what days",
-        Intent.PRICE: r"how much(?! (?:time|pain|longer))|price|prices|pricing|cost|costs|fee|fees|charge|rates?|tariffs?|expensive|"
+        Intent.PRICE: r"how much(?! (?:time|pain|longer))|price|prices|pricing|cost|costs|fee|fees|charge|"
+        r"rates?|tariffs?|expensive|"
         r"what do i pay|what would i pay",
         Intent.SERVICES: r"(?:what|which) (?:\S+ )?(?:services|treatments|kinds? of)|what (?:do|can) you (?:do|offer|"
         r"treat)(?: there)?(?: for me)?$|list of (?:services|treatments)|your services|services do you",
-        Intent.OFFERS: r"(?:do|can|could) (?:you|your|the)(?: \S+){0,3} (?:do|offer|provide|have|make|perform|handle|take|treat)|"
+        Intent.OFFERS: r"(?:do|can|could) (?:you|your|the)(?: \S+){0,3} (?:do|offer|provide|have|make|perform|"
+        r"handle|take|treat)|"
         r"(?:is|are) there|you (?:do|offer|provide)|do (?:dentists|they) do",
-        Intent.ADDRESS: r"where are you|where is (?:the|your)|wheres (?:the|your)|(?:your|the|clinics) address|address|"
-        r"located|your location|(?:how (?:do|can) i|to) (?:get (?:there|to you)|find you|reach the clinic)|directions",
+        Intent.ADDRESS: r"where are you|where is (?:the|your)|wheres (?:the|your)|(?:your|the|clinics) address|"
+        r"address|"
+        r"located|your location|(?:how (?:do|can) i|to) (?:get (?:there|to you)|find you|reach the clinic)|"
+        r"directions",
         Intent.PHONE: r"(?:your|the clinics?|the office) (?:phone |telephone )?number|number to call|"
         r"(?:which|what) number(?: \S+){0,3} (?:call|reach)",
-        Intent.BOOK: r"(?:to |can i |could i |please |id like to |can you |ill |lets )?(?:book|reserve|schedule)(?: \S+){0,2}|"
+        Intent.BOOK: r"(?:to |can i |could i |please |id like to |can you |ill |lets )?(?:book|reserve|"
+        r"schedule)(?: \S+){0,2}|"
         r"booking|(?:make|get|have|need|want|set up|take|fix|like|find|arrange)(?: \S+){0,3} (?:appointment|slot)|"
-        r"appointment (?:for|on|with|at|to|please|tomorrow|today)|see (?:the|a) (?:dentist|doctor|hygienist)|fit me in|"
+        r"appointment (?:for|on|with|at|to|please|tomorrow|today)|see (?:the|a) (?:dentist|doctor|hygienist)|"
+        r"fit me in|"
         r"squeeze me in|(?:are you|anything|something|a slot|any slots?|availability|any availability|whats|"
         r"whens|do you have|what do you have|have you got)(?: \S+){0,4} (?:available|free|availability|open slots?)|"
-        r"next (?:available|free) (?:slot|appointment|time)|when can (?:i come|you see me|you fit me)|can i come(?: in)?|"
+        r"next (?:available|free) (?:slot|appointment|time)|when can (?:i come|you see me|you fit me)|"
+        r"can i come(?: in)?|"
         r"come in (?:on|at|tomorrow|today|for)|availability|^(?:an )?appointment$",
-        Intent.WANTS: r"(?:i need|i want|id like|i would like|can i (?:get|have)|could i (?:get|have)|i am calling for|"
+        Intent.WANTS: r"(?:i need|i want|id like|i would like|can i (?:get|have)|could i (?:get|have)|"
+        r"i am calling for|"
         r"im calling for|im looking for|give me|its for|it is for|for a)",
         Intent.REPEAT: r"(?:repeat|say)(?: that| it)?(?: again| please)?$|say that again|come again|pardon(?: me)?|"
-        r"what did you say|what was that|(?:didnt|did not|couldnt|cant|dont) (?:hear|catch|get|understand)(?: \S+){0,3}|"
+        r"what did you say|what was that|(?:didnt|did not|couldnt|cant|dont) (?:hear|catch|get|"
+        r"understand)(?: \S+){0,3}|"
         r"repeat(?: that| it| please)?|one more time|sorry what|excuse me what",
         Intent.SLOWER: r"slow down|slower|more slowly|too fast|speak slowly|not so fast",
-        Intent.WAIT: r"(?:one|a|just a|just one|give me a|give me one|wait a|hang on a) (?:moment|second|sec|minute|min)|"
+        Intent.WAIT: r"(?:one|a|just a|just one|give me a|give me one|wait a|hang on a) (?:moment|second|sec|"
+        r"minute|min)|"
         r"hold on|hang on|wait|let me (?:check|see|look|think|grab|get|find)|bear with me",
         Intent.THANKS: r"thanks|thank you|cheers|much appreciated|thankyou",
         Intent.BYE: r"bye|goodbye|good bye|bye bye|see you(?: then| later| soon| tuesday)?|thats all|that is all|"
@@ -307,8 +330,10 @@ PACK = LanguagePack(
     },
     opens=r"open|opening|opens|start|starts",
     closes=r"close|closing|closes|closed|clothes|shut|shuts|how late|until when|till when|until what time",
+    asks_time=r"what time|when|how early",
     complaints={
-        "treatment_result": r"(?:treatment|crown|filling|implant|work|whitening|result|dentist)(?: \S+){0,5} (?:wrong|bad|"
+        "treatment_result": r"(?:treatment|crown|filling|implant|work|whitening|result|"
+        r"dentist)(?: \S+){0,5} (?:wrong|bad|"
         r"badly|failed|botched|terrible|awful|worse|again)|botched",
         "wait_time": r"wait(?:ed|ing)?(?: \S+){0,5} (?:hours?|long|ages|forever|minutes)|(?:late|delay)",
         "treatment_cost": r"overcharged|(?:bill|invoice|price|charged?|refund|money)(?: \S+){0,5}|too expensive",
