@@ -30,7 +30,9 @@ _NEVER_FINAL = frozenset(
     "n no nos núm num tel tél ext av ave bd blvd rd apt vs cf p.ex e.g i.e c.-à-d ud uds approx env".split()
 )
 """Abbreviations that are always followed by more of the same sentence."""
-_MAYBE_FINAL = frozenset("a.m p.m etc inc ltd jr co u.s u.k s.a s.l r.s.v.p jan feb mar apr jun jul aug sept sep oct nov dec".split())
+_MAYBE_FINAL = frozenset(
+    "a.m p.m etc inc ltd jr co u.s u.k s.a s.l r.s.v.p jan feb mar apr jun jul aug sept sep oct nov dec".split()
+)
 """Abbreviations that may also end it: what follows decides."""
 _CONJUNCTIONS = frozenset(
     "and or but so because which that with for from until when if to et ou mais donc car parce qui que avec pour "
@@ -48,11 +50,14 @@ class _End(Enum):
 
 
 class ClauseChunker:
-    """One reply's text. Nothing is lost, repeated or reordered; only white space at cuts is dropped."""
+    """One reply's text. Nothing is lost, repeated or reordered; only white space at cuts is dropped.
 
-    def __init__(self) -> None:
+    spoken: clauses of the reply that were spoken before this text.
+    """
+
+    def __init__(self, spoken: int = 0) -> None:
         self._buffer = ""
-        self._spoken = 0
+        self._spoken = spoken
 
     def push(self, delta: str) -> list[str]:
         """Take the next piece of text; return the clauses that are certain now."""
@@ -166,6 +171,12 @@ class ClauseChunker:
             if words[n].group().lower() in _CONJUNCTIONS:
                 return words[n].start()
         return words[limit].start()
+
+
+def continued_clauses(text: str) -> list[str]:
+    """Clauses of a whole text of which something is being spoken already: none is cut short for its haste."""
+    chunker = ClauseChunker(spoken=1)
+    return [*chunker.push(text), *chunker.flush()]
 
 
 def _finished_words(text: str) -> str:
