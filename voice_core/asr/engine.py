@@ -10,13 +10,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
+import msgspec
+
 from voice_core.asr.language import LanguageTracker, clearly_another, whisper_code
 from voice_core.asr.log_mel import FRAMES_PER_S, Frames
 from voice_core.asr.models import find_tiny_en, prepare_base
 from voice_core.asr.recognizer import WhisperRecognizer
 from voice_core.asr.scheduler import DecodeScheduler, Ticket
 from voice_core.asr.utterance import LONGEST_PIECE_S, Understood, Utterance, quietest_cut
-from voice_core.asr.whisper import Heard, WhisperModel
+from voice_core.asr.whisper import Encoded, Heard, WhisperModel
 from voice_core.errors import EngineUnavailable
 from voice_core.speech import DecodeKind
 
@@ -106,7 +108,8 @@ class WhisperEngine:
         found = model.languages(encoded, utterance.among)
         ticket.check()
         language = max(found, key=lambda code: found[code])
-        return model.hear(frames, language, encoded=encoded, retry=utterance.final), found
+        heard = model.hear(frames, language, encoded=encoded, retry=utterance.final)
+        return self._biased(heard, model, encoded, utterance, ticket), found
 
     def _hear(
         self, frames: Frames, language: str, utterance: Utterance, ticket: Ticket
@@ -116,13 +119,26 @@ class WhisperEngine:
         ticket.check()
         heard = model.hear(frames, language, encoded=encoded, retry=utterance.final)
         if not utterance.final or len(utterance.among) < 2 or not heard.text or heard.logprob > DOUBT_LOGPROB:
-            return heard, {}
+            return self._biased(heard, model, encoded, utterance, ticket), {}
         ticket.check()
         _, found = self._detect(frames, utterance.among)
         other = clearly_another(found, language, len(frames) / FRAMES_PER_S)
         if other is not None:
-            heard = self._model_for(other).hear(frames, other, retry=utterance.final)
-        return heard, found
+            model = self._model_for(other)
+            encoded = model.encode(frames)
+            heard = model.hear(frames, other, encoded=encoded, retry=utterance.final)
+        return self._biased(heard, model, encoded, utterance, ticket), found
+
+    def _biased(
+        self, heard: Heard, model: WhisperModel, encoded: Encoded, utterance: Utterance, ticket: Ticket
+    ) -> Heard:
+        if utterance.terms is None or not utterance.final or not heard.text:
+            return heard
+        ticket.check()
+        text = utterance.terms.corrected(
+            heard.text, lambda words: model.score(encoded, words, heard.language), model.is_common
+        )
+        return msgspec.structs.replace(heard, text=text)
 
     def close(self) -> None:
         """Fail what is queued and stop the threads; waits for the decodes that run."""

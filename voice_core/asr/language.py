@@ -49,7 +49,7 @@ class LanguageTracker:
         for language in (fixed, *languages) if fixed else languages:
             self._by_code.setdefault(whisper_code(language), language)
         self._fixed = fixed is not None or len(self._by_code) == 1
-        self._scores = {language: 0.0 for language in self._by_code.values()}
+        self._scores = dict.fromkeys(self._by_code.values(), 0.0)
         self.current = fixed or languages[0]
         self._scores[self.current] = FIRST_LANGUAGE_LOG_ODDS
 

@@ -32,7 +32,8 @@ Features = NDArray[np.float32]
 
 def _hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
     """Slaney's mel scale: linear below 1 kHz (15 mel), logarithmic above."""
-    return np.where(mel < 15.0, mel * (200.0 / 3.0), 1000.0 * np.exp((mel - 15.0) * (np.log(6.4) / 27.0)))
+    linear, logarithmic = mel * (200.0 / 3.0), 1000.0 * np.exp((mel - 15.0) * (np.log(6.4) / 27.0))
+    return np.asarray(np.where(mel < 15.0, linear, logarithmic), dtype=np.float64)
 
 
 def mel_filters() -> NDArray[np.float32]:
@@ -134,4 +135,4 @@ def features(frames: Frames, window_frames: int) -> Features:
     newest = frames[-window_frames:]
     window[: len(newest)] = newest
     scaled = (np.maximum(window, window.max() - _DYNAMIC_RANGE) + 4.0) / 4.0
-    return np.ascontiguousarray(scaled.T[None])
+    return np.ascontiguousarray(scaled.T[None], dtype=np.float32)

@@ -12,6 +12,7 @@ import numpy as np
 from voice_core.asr.language import LanguageTracker, whisper_code
 from voice_core.asr.log_mel import FRAMES_PER_S, LogMel
 from voice_core.asr.loops import bare
+from voice_core.asr.terms import TermList
 from voice_core.asr.utterance import Engine, Utterance
 from voice_core.frames import ANALYSIS_HZ, Pcm16
 from voice_core.speech import DecodeKind, Transcript
@@ -73,7 +74,7 @@ class WhisperRecognizer:
         self._engine = engine
         self._tracker = tracker
         self._clock = clock
-        self._terms: tuple[str, ...] = ()
+        self._terms: TermList | None = None
         self._preroll = PreRoll()
         self._mel: LogMel | None = None
         self._unheard: list[Pcm16] = []
@@ -165,7 +166,7 @@ class WhisperRecognizer:
 
     def bias(self, terms: Sequence[str]) -> None:
         """Prefer these names and terms when the audio allows them; replaces the earlier ones."""
-        self._terms = tuple(terms)
+        self._terms = TermList(terms) if terms else None
 
     async def aclose(self) -> None:
         """Forget the call's audio; the engine stays."""

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from voice_core.asr.log_mel import FRAMES_PER_S, Frames
+from voice_core.asr.terms import TermList
 from voice_core.asr.whisper import Heard
 from voice_core.speech import DecodeKind
 
@@ -32,7 +33,7 @@ class Utterance(msgspec.Struct, frozen=True):
     frames: Frames
     language: str | None
     among: tuple[str, ...]
-    terms: tuple[str, ...] = ()
+    terms: TermList | None = None
     final: bool = True
 
 

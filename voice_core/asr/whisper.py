@@ -11,6 +11,7 @@ silence 10.5 %, 53 ms.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import ctranslate2
 import msgspec
@@ -71,6 +72,11 @@ def _speech_like_burst(seconds: float) -> NDArray[np.int16]:
     return np.asarray(8000 * pitch * syllables + noise, dtype=np.int16)
 
 
+def _view(array: NDArray[np.float32]) -> Any:
+    """`array` as CTranslate2 takes it, without a copy: valid as long as `array` lives."""
+    return ctranslate2.StorageView.from_array(array)
+
+
 class WhisperModel:
     """A loaded network. Safe to use from as many threads as `workers`."""
 
@@ -79,7 +85,7 @@ class WhisperModel:
         try:
             # Two threads inside one decode would be faster on an idle machine for the encoder only;
             # the decoder's small products get slower, and other calls wait.
-            self._network = ctranslate2.models.Whisper(
+            self._network: Any = ctranslate2.models.Whisper(
                 str(files.folder), device="cpu", compute_type="int8", intra_threads=1, inter_threads=workers
             )
             self._tokenizer = tokenizers.Tokenizer.from_file(str(files.folder / "tokenizer.json"))
@@ -109,7 +115,7 @@ class WhisperModel:
 
     def _encode_window(self, window: NDArray[np.float32]) -> Encoded:
         try:
-            states = self._network.encode(ctranslate2.StorageView.from_array(window), to_cpu=True)
+            states: Any = self._network.encode(_view(window), to_cpu=True)
             return np.array(states, dtype=np.float32)
         except RuntimeError as error:
             raise EngineError(f"encoding failed: {error}") from error
@@ -128,24 +134,40 @@ class WhisperModel:
         if not self.multilingual:
             return {language: float(language == "en") for language in among}
         try:
-            ranked = self._network.detect_language(ctranslate2.StorageView.from_array(encoded))[0]
+            ranked: list[tuple[str, float]] = self._network.detect_language(_view(encoded))[0]
         except RuntimeError as error:
             raise EngineError(f"language detection failed: {error}") from error
         found = {token[2:-2]: probability for token, probability in ranked}
         weights = {language: found.get(language, 0.0) + 1e-9 for language in among}
         return {language: weight / sum(weights.values()) for language, weight in weights.items()}
 
-    def decode(self, encoded: Encoded, duration_s: float, language: str, repetition_penalty: float = 1.0) -> Heard:
-        """The likeliest words, greedily; `language` is Whisper's code. Raises EngineError."""
+    def _prompt(self, language: str) -> list[int]:
         prompt = [self._token("<|startoftranscript|>")]
         if self.multilingual:
             prompt += [self._token(f"<|{language}|>"), self._token("<|transcribe|>")]
-        prompt.append(self._token("<|notimestamps|>"))
+        return [*prompt, self._token("<|notimestamps|>")]
+
+    def is_common(self, word: str) -> bool:
+        """Whether `word` is ordinary: the vocabulary, made from word frequencies, has it in one piece."""
+        return len(self._tokenizer.encode(f" {word}", add_special_tokens=False).ids) == 1
+
+    def score(self, encoded: Encoded, text: str, language: str) -> float:
+        """Natural log probability that `text`, and nothing else so far, was said. Raises EngineError."""
+        tokens = self._tokenizer.encode(f" {text}", add_special_tokens=False).ids
+        try:
+            states: Any = _view(encoded)
+            aligned: Any = self._network.align(states, self._prompt(language), [tokens], 2 * encoded.shape[1])[0]
+        except RuntimeError as error:
+            raise EngineError(f"scoring failed: {error}") from error
+        return float(np.log(np.maximum(aligned.text_token_probs, 1e-9)).sum())
+
+    def decode(self, encoded: Encoded, duration_s: float, language: str, repetition_penalty: float = 1.0) -> Heard:
+        """The likeliest words, greedily; `language` is Whisper's code. Raises EngineError."""
         tokens = int(duration_s * _TOKENS_PER_S.get(language, max(_TOKENS_PER_S.values()))) + _SPARE_TOKENS
         try:
-            result = self._network.generate(
-                ctranslate2.StorageView.from_array(encoded),
-                [prompt],
+            result: Any = self._network.generate(
+                _view(encoded),
+                [self._prompt(language)],
                 beam_size=1,
                 repetition_penalty=repetition_penalty,
                 # CTranslate2 generates at most half of max_length, and max_length less the prompt.
@@ -155,7 +177,7 @@ class WhisperModel:
             )[0]
         except RuntimeError as error:
             raise EngineError(f"decoding failed: {error}") from error
-        words = [token for token in result.sequences_ids[0] if token < self._end]
+        words: list[int] = [token for token in result.sequences_ids[0] if token < self._end]
         text = self._tokenizer.decode(words).strip()
         return Heard(text, language, float(result.scores[0]), float(result.no_speech_prob))
 
