@@ -30,7 +30,7 @@ def _word(*patterns: str) -> re.Pattern[str]:
 def _choice(either: str, after: str) -> re.Pattern[str]:
     """Alternatives of up to four words at the end of a question. after: words that stand before them."""
     few = r"((?:[\w'’-]+ ){0,3}[\w'’-]+)"
-    return re.compile(rf"(?:^|[,:¿،]|\b(?:{after}))\s*{few}(?:, {few},?)? (?:{either}) {few}\s*[?؟]", re.IGNORECASE)
+    return re.compile(rf"^(?:.*\b(?:{after})|.*[,:¿،]|)\s*{few}(?:, {few},?)? (?:{either}) {few}\s*[?؟]", re.IGNORECASE)
 
 
 _EN = _Asks(

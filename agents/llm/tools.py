@@ -172,7 +172,7 @@ class Toolbox:
 
     async def _create_booking(self, asked: Any, language: str) -> ToolResult:
         service = self._service(asked.service)
-        phone = valid_e164(asked.phone, self._tenant.country)
+        phone = self._phone(asked.phone)
         if not phone:
             raise ToolRefused("the phone number is not valid: ask the caller to say it again, digit by digit")
         starts_at = self._local_time(asked.slot)
@@ -210,9 +210,7 @@ class Toolbox:
     async def _transfer_call(self, asked: Any, language: str) -> ToolResult:
         # Where calls go is the tenant's decision; a number that a caller talked the model into is a toll fraud.
         destination = self._tenant.transfer_number
-        if asked.phone_number and valid_e164(asked.phone_number, self._tenant.country) != valid_e164(
-            destination, self._tenant.country
-        ):
+        if asked.phone_number and self._phone(asked.phone_number) != self._phone(destination):
             raise ToolRefused("calls are only passed to the business's own number: call again without phone_number")
         return ToolResult("", {}, {"transferring": True}, ok=True, effect=ReplyTransfer(asked.reason, destination))
 
@@ -227,6 +225,11 @@ class Toolbox:
             if wanted in {spelling.casefold() for spelling in spellings}:
                 return service
         raise ToolRefused(f"no such service; the services are: {', '.join(self._bookable)}")
+
+    def _phone(self, written: str) -> str:
+        """E.164 form, or "" when there is no such number."""
+        sign = "+" if written.strip().startswith("+") else ""
+        return valid_e164(sign + "".join(c for c in written if c.isdigit()), self._tenant.country)
 
     def _local_time(self, written: str) -> dt.datetime:
         """Raises ToolRefused."""
