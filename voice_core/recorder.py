@@ -100,7 +100,7 @@ class _Side:
     def add(self, pcm: Pcm16, at: int) -> None:
         late = at - self._placed - self._length
         self._least_late = min(self._least_late, late) if self._chunks else late
-        self._chunks.append(pcm)
+        self._chunks.append(pcm.copy())  # legs may use one buffer for every frame
         self._length += pcm.size
 
     def take(self) -> tuple[int, Pcm16]:
@@ -126,10 +126,7 @@ class CallRecorder:
         self._dropped_s = 0.0
 
     def caller(self, pcm: Pcm16, at_ms: float) -> None:
-        """Add what the caller said. at_ms: when its first sample was heard, ms from the start of the call.
-
-        The samples are kept until they are written: do not change them afterwards.
-        """
+        """Add what the caller said. at_ms: when its first sample was heard, ms from the start of the call."""
         self._add(self._sides[0], pcm, at_ms)
 
     def agent(self, pcm: Pcm16, at_ms: float) -> None:

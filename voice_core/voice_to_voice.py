@@ -214,7 +214,7 @@ def _noise_floor(levels: Floats) -> float:
     if levels.size < _EVEN_HOPS:
         return NO_NOISE_DBFS
     rows = sliding_window_view(levels, _EVEN_HOPS)
-    quietest = rows[np.argmin(np.mean(rows, axis=1))]
+    quietest: Floats = rows[int(np.argmin(np.mean(rows, axis=1)))]
     return float(np.mean(quietest)) if np.ptp(quietest) <= _EVEN_DB else NO_NOISE_DBFS
 
 
