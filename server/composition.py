@@ -14,7 +14,6 @@ from pathlib import Path
 
 import msgspec
 import structlog
-from voice_core.tts.embedded import EmbeddedTts
 
 import agents.demo
 from agents.dialogue.responder import common_phrases
@@ -27,12 +26,17 @@ from context.tenant_files import TenantDirectory
 from server.call_desk import Equipment
 from server.embedded import Embedded
 from server.loading import Progress
+from server.rehearsal import rehearse
 from server.responders import ResponderFactory
 from voice_core.asr.engine import WhisperEngine
 from voice_core.engines.host import plugin_host
 from voice_core.engines.registry import EngineRegistry, TenantEngines
 from voice_core.pacer import Pacer
+from voice_core.tts.embedded import EmbeddedTts
 from voice_core.vad_hub import VadHub
+
+PHRASES = "phrases"
+"""Folder, beside the models, of phrases rendered by an earlier start."""
 
 LANGUAGE_NAMES = {"en": "English", "fr": "French", "es": "Spanish", "ar": "Arabic", "ary": "Darija"}
 
@@ -68,7 +72,7 @@ async def build_equipment(
     progress.note(f"Loading the speech engines for {spoken}:")
     whisper, tts = await asyncio.gather(
         progress.step("speech recognition", lambda: WhisperEngine.load(home.models, languages)),
-        progress.step("voices", lambda: EmbeddedTts.load(languages, home.models)),
+        progress.step("voices", lambda: EmbeddedTts.load(languages, home.models / PHRASES)),
     )
     embedded = Embedded(whisper, tts)
     stack.callback(embedded.close)
@@ -84,6 +88,9 @@ async def build_equipment(
     engines = {tenant.id: _engines_of(registry, tenant) for tenant in tenants.tenants}
     responders = ResponderFactory(store, tenants.tenants, engines, registry, utc_now)
     await progress.step("greetings and common phrases", lambda: _prerender(tts, tenants.tenants))
+    progress.note("  rehearsing...")
+    for tenant in tenants.tenants:
+        await rehearse(responders, tenant)
     return Equipment(
         tenants=tenants,
         embedded=embedded,

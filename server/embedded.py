@@ -5,12 +5,10 @@ through the engine registry.
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
-
-from voice_core.tts.embedded import EmbeddedTts
 
 from voice_core.asr.engine import WhisperEngine
 from voice_core.speech import Recognizer, Voice
+from voice_core.tts.embedded import EmbeddedTts
 
 
 class Embedded:
@@ -34,7 +32,7 @@ class Embedded:
 
     def piper(self, path: str) -> Callable[[], Voice]:
         """Load a Piper voice file. Raises EngineUnavailable."""
-        return self.tts.piper(Path(path))
+        return self.tts.piper(path)
 
     def close(self) -> None:
         """Stop the engines' threads."""

@@ -37,6 +37,7 @@ class Progress:
     async def step(self, what: str, work: Callable[[], _T]) -> _T:
         """Run blocking work in a thread and say how long it took. Raises what the work raises."""
         self._health.starting(what)
+        self._say(f"  {what}...")
         began_s = self._clock()
         result = await _in_daemon_thread(work, what)
         took_s = self._clock() - began_s

@@ -41,11 +41,17 @@ class ResponderFactory:
 
     def make(self, tenant: TenantConfig, *, call_id: str, language: str) -> Responder:
         """The responder of one call that begins in `language`."""
-        desk = StoredBookingDesk(self._store, tenant, self._now)
-        dialogue = DialogueResponder(tenant, desk, call_id=call_id, language=language, now=self._now)
+        dialogue = self.dialogue(tenant, call_id=call_id, language=language)
         chain = self._chains.get(tenant.id)
         if chain is None:
             return dialogue
         search = self._facts[tenant.id]
-        toolbox = Toolbox(tenant, desk, call_id=call_id, now=self._now, search=search)
+        toolbox = Toolbox(tenant, self._desk(tenant), call_id=call_id, now=self._now, search=search)
         return LlmResponder(chain, tenant, toolbox, fallback=dialogue, search=search, now=self._now)
+
+    def dialogue(self, tenant: TenantConfig, *, call_id: str, language: str) -> DialogueResponder:
+        """The dialogue engine for one call, without any model."""
+        return DialogueResponder(tenant, self._desk(tenant), call_id=call_id, language=language, now=self._now)
+
+    def _desk(self, tenant: TenantConfig) -> StoredBookingDesk:
+        return StoredBookingDesk(self._store, tenant, self._now)

@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -24,6 +25,8 @@ QUIET_AFTER_REPORT_S = 1.0
 """One report a second: an overloaded machine stalls all the time and must not spend its time on saying so."""
 
 STACK_LINES = 6
+
+STARVED = "no Python code: another thread or process had the processor"
 
 log = structlog.get_logger(__name__)
 
@@ -73,10 +76,10 @@ class StallWatchdog:
 
 
 def _stack_of(frame: FrameType | None) -> str:
-    """Innermost calls, oldest first: file:line function, without the event loop's own."""
-    if frame is None:
-        return ""
-    calls = traceback.extract_stack(frame)[-STACK_LINES:]
+    """Innermost calls, oldest first: file:line function. STARVED when the loop's thread runs none of our code."""
+    calls = traceback.extract_stack(frame)[-STACK_LINES:] if frame is not None else []
+    if not calls or Path(calls[-1].filename).parent.name == "asyncio":
+        return STARVED
     return " > ".join(f"{call.filename}:{call.lineno} {call.name}" for call in calls)
 
 

@@ -85,11 +85,19 @@ async def _ready(process: asyncio.subprocess.Process, output: Path) -> dict[str,
     """The addresses that the server prints, once /readyz says 200."""
     until_s = time.monotonic() + READY_TIMEOUT_S
     while time.monotonic() < until_s and process.returncode is None:
-        addresses: dict[str, str] = dict(_ADDRESS.findall(output.read_text(errors="replace")))
+        addresses = _printed_addresses(output)
         if len(addresses) == 3 and await asyncio.to_thread(_is_ready, addresses["pages and REST"]):
             return addresses
         await asyncio.sleep(0.1)
-    raise RuntimeError(f"the server did not become ready:\n{output.read_text(errors='replace')}")
+    raise RuntimeError(f"the server did not become ready:\n{_text(output)}")
+
+
+def _text(output: Path) -> str:
+    return output.read_text(errors="replace")
+
+
+def _printed_addresses(output: Path) -> dict[str, str]:
+    return dict(_ADDRESS.findall(_text(output)))
 
 
 def _is_ready(api_url: str) -> bool:

@@ -8,7 +8,7 @@ import uvloop
 
 from context.errors import ContextError
 from server.logs import configure_logs
-from server.ports import PortUnavailable, Ports, Service
+from server.ports import Ports, PortUnavailable, Service
 from telephony.admission import VoiceSocketLimits
 from voice_core.errors import VoiceError
 
