@@ -65,15 +65,18 @@ class Policy:
         """
         state = state.but(turns=state.turns + 1, unreported=())
         told = (state.result,) if state.result and heard < HEARD_ENOUGH else ()
-        if request.cause is Cause.TURN and text.strip():
+        if told and request.cause is Cause.TURN and not text.strip():
+            plan = Plan(state=state)
+        elif request.cause is Cause.TURN and text.strip():
             plan = await self._turn(state.but(result=""), text, request.language, heard)
         else:
             plan = self._caused(state, request.cause)
             told = () if request.cause is Cause.GREETING else told
         said = (*told, *plan.says)
-        # A request to repeat must not be answered by the answer to a request to repeat.
+        open_still = plan.state.question == state.question and plan.state.question not in said
+        unheard = bool(state.question) and open_still and (state.unheard or heard < HEARD_ENOUGH)
         return Plan(
-            state=plan.state.but(said=said or state.said),
+            state=plan.state.but(said=said or state.said, unheard=unheard),
             says=said,
             action=plan.action,
             ends=plan.ends,
@@ -116,7 +119,7 @@ class Policy:
         )
         if reading.asked_service_id:
             state = state.but(last_service=reading.asked_service_id)
-        if state.asking is Asking.CONFIRM and reading.answer is Answer.YES and heard < HEARD_ENOUGH:
+        if state.asking is Asking.CONFIRM and reading.answer is Answer.YES and (state.unheard or heard < HEARD_ENOUGH):
             return self._booking.read_again(state)
         understood = state.but(misses=0, understood=True)
         for step in self._steps:

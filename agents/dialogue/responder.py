@@ -14,14 +14,14 @@ from rapidfuzz import fuzz
 
 from agents.dialogue.desk_actions import perform
 from agents.dialogue.expectations import expectation
-from agents.dialogue.policy import Policy
+from agents.dialogue.policy import HEARD_ENOUGH, Policy
 from agents.dialogue.setting import Setting
 from agents.dialogue.state import Action, DialogueState, Done, Plan
 from agents.dialogue.wording import wording_for
 from agents.understanding.language_text import plain
 from context.bookings import BookingDesk
 from context.tenant import TenantConfig
-from voice_core.responder import Cause, Outcome, ReplyEnd, ReplyPart, ReplyText, ReplyTransfer, TurnRequest
+from voice_core.responder import Cause, Outcome, ReplyEnd, ReplyPart, ReplyText, ReplyTool, ReplyTransfer, TurnRequest
 
 SAME_WORDS_SCORE = 85.0
 """rapidfuzz ratio, 0..100, above which a turn is taken to begin with the words of the one before."""
@@ -30,7 +30,7 @@ SAME_WORDS_SCORE = 85.0
 class _Reply:
     """A reply between being asked for and being heard."""
 
-    __slots__ = ("acted", "base", "cause", "cut_off", "heard", "is_confirmed", "said", "state", "text")
+    __slots__ = ("base", "cause", "cut_off", "heard_words", "is_confirmed", "said", "state", "text", "tool")
 
     def __init__(self, cause: Cause, text: str, base: DialogueState) -> None:
         self.cause = cause
@@ -38,10 +38,18 @@ class _Reply:
         self.base = base
         self.state: DialogueState | None = None
         self.said: tuple[str, ...] = ()
-        self.heard: float | None = None
+        self.heard_words: int | None = None
         self.is_confirmed = False
-        self.acted = False
+        self.tool: ReplyTool | None = None
         self.cut_off = False
+
+    @property
+    def share_heard(self) -> float:
+        """How much of it was heard, 0..1; a reply that was not reported on was heard, unless it was cut off."""
+        if self.heard_words is None:
+            return 0.0 if self.cut_off else 1.0
+        words = sum(len(sentence.split()) for sentence in self.said)
+        return min(1.0, self.heard_words / words) if words else 1.0
 
 
 class DialogueResponder:
@@ -70,18 +78,20 @@ class DialogueResponder:
         """Produce the reply; see `voice_core.responder`."""
         await self._action_finished()
         base, text = self._begins_from(request)
+        last = self._replies.get(base.reply_id)
         reply = self._replies[request.reply_id] = _Reply(request.cause, text, base)
         try:
             for tool in base.unreported:
                 yield tool
-            plan = await self._policy.plan(base, request, text, heard=self._share_heard(base.reply_id))
-            self._decided(request.reply_id, reply, plan)
+            plan = await self._policy.plan(base, request, text, heard=last.share_heard if last else 1.0)
+            self._decided(request, reply, plan)
             for sentence in plan.says:
                 yield ReplyText(f"{sentence} ", plan.state.language)
             if plan.action is not None:
                 await request.confirmed.wait()
                 self.confirmed(request.reply_id)
                 done, plan = await self._act(request.reply_id, reply, plan.action)
+                reply.tool = None
                 yield done.tool
                 for sentence in plan.says:
                     yield ReplyText(f"{sentence} ", plan.state.language)
@@ -92,6 +102,7 @@ class DialogueResponder:
                 yield ReplyEnd(plan.ends)
         except (asyncio.CancelledError, GeneratorExit):
             reply.cut_off = True
+            self._report_later(reply)
             raise
 
     def confirmed(self, reply_id: int) -> None:
@@ -109,10 +120,8 @@ class DialogueResponder:
     def heard(self, reply_id: int, text: str, *, complete: bool) -> None:
         """Note how much of a confirmed reply the caller heard."""
         reply = self._replies.get(reply_id)
-        if reply is None:
-            return
-        intended = len(" ".join(reply.said).split())
-        reply.heard = 1.0 if complete else len(text.split()) / intended if intended else 0.0
+        if reply is not None:
+            reply.heard_words = sum(len(sentence.split()) for sentence in reply.said) if complete else len(text.split())
 
     def outcome(self) -> Outcome:
         """The outcome, should the call end now."""
@@ -121,25 +130,30 @@ class DialogueResponder:
     def _begins_from(self, request: TurnRequest) -> tuple[DialogueState, str]:
         """The state to plan on, and the caller's words.
 
-        A caller who goes on before hearing any of the reply has said one turn in two parts: the first
+        A caller who goes on before hearing much of the reply has said one turn in two parts: the first
         part is taken back and both are read together, unless it has led to an action already.
         """
         last = self._replies.get(self._state.reply_id)
-        if request.cause is not Cause.TURN or last is None or last.cause is not Cause.TURN or last.heard != 0.0:
+        if request.cause is not Cause.TURN or last is None or last.cause is not Cause.TURN:
             return self._state, request.text
-        begins_alike = fuzz.ratio(plain(last.text), plain(request.text[: len(last.text)])) >= SAME_WORDS_SCORE
-        if last.acted:
-            return self._state, request.text[len(last.text) :] if begins_alike else request.text
-        return last.base, request.text if begins_alike else f"{last.text} {request.text}"
+        goes_on = len(request.text) > len(last.text) and _alike(request.text[: len(last.text)], last.text)
+        share = last.share_heard
+        if share >= HEARD_ENOUGH or (share > 0.0 and not goes_on):
+            return self._state, request.text
+        if self._state.acted:
+            return self._state, request.text[len(last.text) :] if goes_on else request.text
+        return last.base, request.text if goes_on else f"{last.text} {request.text}"
 
-    def _decided(self, reply_id: int, reply: _Reply, plan: Plan) -> None:
-        reply.state = plan.state.but(reply_id=reply_id)
+    def _decided(self, request: TurnRequest, reply: _Reply, plan: Plan) -> None:
+        reply.state = plan.state.but(reply_id=request.reply_id, acted=False)
         reply.said = plan.says
+        if request.confirmed.is_set():
+            # The turn may have been confirmed before this reply was begun.
+            self.confirmed(request.reply_id)
         if reply.is_confirmed:
             self._state = reply.state
 
     async def _act(self, reply_id: int, reply: _Reply, action: Action) -> tuple[Done, Plan]:
-        reply.acted = True
         self._action = asyncio.create_task(self._performed(reply_id, reply, action))
         # An interruption ends the reply, not the action: half a booking would be worse than a late word.
         return await asyncio.shield(self._action)
@@ -147,25 +161,27 @@ class DialogueResponder:
     async def _performed(self, reply_id: int, reply: _Reply, action: Action) -> tuple[Done, Plan]:
         done = await perform(self._setting, action)
         plan = await self._policy.after(self._state, action, done)
-        self._state = plan.state.but(reply_id=reply_id, said=plan.says)
+        self._state = plan.state.but(reply_id=reply_id, said=plan.says, acted=True)
         reply.said = (*reply.said, *plan.says)
+        reply.tool = done.tool
         if reply.cut_off:
-            self._state = self._state.but(unreported=(*self._state.unreported, done.tool))
+            self._report_later(reply)
         return done, plan
+
+    def _report_later(self, reply: _Reply) -> None:
+        """A tool that ran and whose reply was cut off is shown with the next one."""
+        if reply.tool is not None:
+            self._state = self._state.but(unreported=(*self._state.unreported, reply.tool))
+            reply.tool = None
 
     async def _action_finished(self) -> None:
         if self._action is not None:
             await asyncio.wait({self._action})
             self._action = None
 
-    def _share_heard(self, reply_id: int) -> float:
-        """How much of a reply was heard; one that was not reported on was heard, unless it was cut off."""
-        reply = self._replies.get(reply_id)
-        if reply is None:
-            return 1.0
-        if reply.heard is not None:
-            return reply.heard
-        return 0.0 if reply.cut_off else 1.0
+
+def _alike(text: str, other: str) -> bool:
+    return fuzz.ratio(plain(text), plain(other)) >= SAME_WORDS_SCORE
 
 
 def common_phrases(tenant: TenantConfig, language: str) -> tuple[str, ...]:

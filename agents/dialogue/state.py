@@ -84,8 +84,9 @@ class DialogueState(msgspec.Struct, frozen=True, kw_only=True):
     bookings: live appointments made in this call, the newest last. said: the last reply, to repeat.
     question: its question, to ask again. misses: turns in a row that were not understood. turns: replies
     so far. understood: whether any turn was. result: what a finished action has to tell, until it was
-    heard. unreported: tools that ran and whose reply was cut off. reply_id: the reply that made this
-    state, -1 at the start.
+    heard. unreported: tools that ran and whose reply was cut off. unheard: the open question was
+    interrupted too early to be answered. acted: the reply that made this state has run an action.
+    reply_id: that reply, -1 at the start.
     """
 
     language: str
@@ -105,6 +106,8 @@ class DialogueState(msgspec.Struct, frozen=True, kw_only=True):
     deserted: bool = False
     result: str = ""
     unreported: tuple[ReplyTool, ...] = ()
+    unheard: bool = False
+    acted: bool = False
     reply_id: int = -1
 
     @property

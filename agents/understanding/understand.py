@@ -38,11 +38,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """What a turn says.
 
     service_id: named outside questions, "" if none. asked_service_id: the last one named anywhere.
-    when: day and time outside questions. asked_when: day and time of the questions. phone: None
-    if no digits. choice: which of the offered ones, -1 the last, None if none. any_choice: all the same
-    to the caller. corrects: it announces a correction.
-    disputes: it says that something is wrong. fields: parts of a booking that are named ("the time"). letters: correction of the
-    spelling, applied to the known name by `respell`.
+    when: day and time outside questions. phone: None if no digits. choice: which of the offered ones, -1
+    the last, None if none. any_choice: all the same to the caller. corrects: it announces a correction.
+    disputes: it says that something is wrong. fields: parts of a booking that are named ("the time").
     """
 
     text: str
@@ -53,7 +51,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     service_id: str = ""
     asked_service_id: str = ""
     when: When = When()
-    asked_when: When = When()
     name: str = ""
     phone: PhoneMention | None = None
     email: str = ""
@@ -91,7 +88,7 @@ class Understander:
         intents = frozenset[Intent]().union(*(request.intents for request in requests))
         phone = find_phone(words, pack, self._tenant.country, expected=awaited is Awaited.PHONE, before=digits)
         email = find_email(text, words, pack)
-        told, asked = _split(words, requests, phone)
+        told = _told(words, requests, phone)
         mentions = self._services[language].mentions(words)
         told_mentions = [m for m in mentions if not _informs(requests, m.start)]
         return Reading(
@@ -103,7 +100,6 @@ class Understander:
             service_id=told_mentions[-1].service_id if told_mentions else "",
             asked_service_id=mentions[-1].service_id if mentions else "",
             when=find_when(told, pack, today, time_expected=awaited in (Awaited.TIME, Awaited.CORRECTION)),
-            asked_when=find_when(asked, pack, today),
             name="" if email and awaited is not Awaited.NAME else self._name(told, pack, requests, awaited),
             phone=phone,
             email=email,
@@ -169,17 +165,15 @@ def _informs(requests: tuple[Request, ...], token: int) -> bool:
     return any(request.informs for request in requests if request.start <= token < request.end)
 
 
-def _split(words: Words, requests: tuple[Request, ...], phone: PhoneMention | None) -> tuple[Words, Words]:
-    """The words that tell (without the telephone number) and those that only ask."""
-    told, asked = words, words
+def _told(words: Words, requests: tuple[Request, ...], phone: PhoneMention | None) -> Words:
+    """The words that tell something: without mere questions, and without the telephone number."""
+    told = words
     for request in reversed(requests):
-        if not request.informs:
-            asked = asked.without(request.start, request.end)
-            if phone is not None and request.start <= phone.start < request.end:
-                told = told.without(phone.start, phone.end)
-        else:
+        if request.informs:
             told = told.without(request.start, request.end)
-    return told, asked
+        elif phone is not None and request.start <= phone.start < request.end:
+            told = told.without(phone.start, phone.end)
+    return told
 
 
 def _choice(words: Words, pack: LanguagePack) -> int | None:

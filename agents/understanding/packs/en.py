@@ -40,31 +40,29 @@ PACK = LanguagePack(
     code="en",
     apostrophe=Apostrophe.JOINS,
     markers=frozenset(
-        "the is are what how much do you your my at and i im id a an to for on of please yes no can could would like "
-        "have want it this that me we where when who which book appointment number name close open thanks thank "
-        "tomorrow today hello hi there one".split()
+        "the is are what how much do you your my at and i im id a an to for on of please yes no can could would "
+        "like have want it this that me we where when who which book appointment number name close open thanks "
+        "thank tomorrow today hello hi there one".split()
     ),
     common=frozenset(
-        "a about actually again all also am an and any anything appointment are as ask at available be because been "
-        "being billing book booking bring but by bye call calling can cant change check close come could day "
+        "a about actually again all also am an and any anything appointment are as ask at available be because "
+        "been being billing book booking bring but by bye call calling can cant change check close come could day "
         "did do does doing dont done english feeling fine for free french from get give go going good goodbye got "
-        "great had has have hello help hello here hey hi hold how i id if ill im in interested is isnt it its "
-        "ivd just "
-        "keep killing know leave let like looking lot make many may maybe me mean meaning might mind minute moment "
-        "more morning much my name need new next no nope not nothing now number of off oh ok okay on one only open "
-        "or other our out pain parking pay people perfect phone please possible price question really remember "
-        "right same say see service she should so some someone something soon sorry speak still sure take talk tell "
-        "than thank thanks that thats the their them then there these they thing think this those time to today "
-        "tomorrow too tooth two uh um under until up us very wait wanna want was wasnt we well were what whats when "
-        "where which who why will with would wrong yeah yep yes yet you your youre hours price prices cost".split()
+        "great had has have hello help hello here hey hi hold how i id if ill im in interested is isnt it its ivd "
+        "just keep killing know leave let like looking lot make many may maybe me mean meaning might mind minute "
+        "moment more morning much my name need new next no nope not nothing now number of off oh ok okay on one "
+        "only open or other our out pain parking pay people perfect phone please possible price question really "
+        "remember right same say see service she should so some someone something soon sorry speak still sure take "
+        "talk tell than thank thanks that thats the their them then there these they thing think this those time "
+        "to today tomorrow too tooth two uh um under until up us very wait wanna want was wasnt we well were what "
+        "whats when where which who why will with would wrong yeah yep yes yet you your youre hours price prices "
+        "cost".split()
     ),
     stop=frozenset(
-        "a about an and any are as at be been but by can could do does did for from get got has have hello hi "
-        "how i id "
-        "if ill im in is it its just me my of on or our please so some tell than that the their them there "
-        "these they "
-        "this to uh um us much many was we well were what whats when where which who will with would you your youre know like "
-        "need want also then ok okay give guys thing hey yes no not would should must".split()
+        "a about an and any are as at be been but by can could do does did for from get got has have hello hi how "
+        "i id if ill im in is it its just me my of on or our please so some tell than that the their them there "
+        "these they this to uh um us much many was we well were what whats when where which who will with would "
+        "you your youre know like need want also then ok okay give guys thing hey yes no not would should must".split()
     ),
     suffixes=("ations", "ation", "ments", "ment", "ings", "ing", "ies", "ed", "es", "s", "e", "y"),
     cardinals=_cardinals(),

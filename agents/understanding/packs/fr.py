@@ -36,38 +36,29 @@ PACK = LanguagePack(
     code="fr",
     apostrophe=Apostrophe.SPLITS,
     markers=frozenset(
-        "le la les l un une des du de d et est ce que qu quoi vous je j c ca pour avec mon ma mes votre vos "
-        "nous oui non "
-        "merci bonjour combien quel quelle quels heure heures suis voudrais pouvez avez etes a au numero m appelle "
-        "rendez mardi demain parlez francais sur il y ou en dans prends prendre bien si plait".split()
+        "le la les l un une des du de d et est ce que qu quoi vous je j c ca pour avec mon ma mes votre vos nous "
+        "oui non merci bonjour combien quel quelle quels heure heures suis voudrais pouvez avez etes a au numero m "
+        "appelle rendez mardi demain parlez francais sur il y ou en dans prends prendre bien si plait".split()
     ),
     common=frozenset(
-        "a ai aide aimerais alors an ans appelle appel apres as attendez au aucun aujourd aussi autre autres "
-        "aux avais "
-        "avec avez avoir avons beaucoup besoin bien bon bonjour bonne bonsoir bref c ca car ce cela ces cest "
-        "cet cette "
-        "chez combien comme comment compris coute d dans de dent dents des desole desolee deux dire disponible dites "
-        "docteur donc dont du elle en encore ensuite est et etait ete etes etre euh euros exact excusez faire "
-        "fait faut "
-        "fois francais gens heure heures hui ici il ils j je jour l la le les leur leurs lui m ma mais mal matin me "
-        "mediation merci mes moi moins moment mon mot n ne non normal nos notre nous numero oh ok on ont ou oui "
-        "ouvert "
-        "par parce pardon parking parle parler parlez pas passer pense peu peut peux plait plus plutot pour pourquoi "
-        "pouvez prendre prends prenez prix puis qu quand quel quelle quelles quels question qui quoi rappeler "
-        "reellement rendez rien s sa sais sait se sera ses si soir soit sommes son sont suis sur t ta tant tard te "
-        "telephone temps tes toi ton toujours tous tout toute toutes tres trop tu un une va vais vers veux veut "
-        "viens "
-        "vite voila voir vos votre voudrais vous vrai vraiment y".split()
+        "a ai aide aimerais alors an ans appelle appel apres as attendez au aucun aujourd aussi autre autres aux "
+        "avais avec avez avoir avons beaucoup besoin bien bon bonjour bonne bonsoir bref c ca car ce cela ces cest "
+        "cet cette chez combien comme comment compris coute d dans de dent dents des desole desolee deux dire "
+        "disponible dites docteur donc dont du elle en encore ensuite est et etait ete etes etre euh euros exact "
+        "excusez faire fait faut fois francais gens heure heures hui ici il ils j je jour l la le les leur leurs "
+        "lui m ma mais mal matin me mediation merci mes moi moins moment mon mot n ne non normal nos notre nous "
+        "numero oh ok on ont ou oui ouvert par parce pardon parking parle parler parlez pas passer pense peu peut "
+        "peux plait plus plutot pour pourquoi pouvez prendre prends prenez prix puis qu quand quel quelle quelles "
+        "quels question qui quoi rappeler reellement rendez rien s sa sais sait se sera ses si soir soit sommes "
+        "son sont suis sur t ta tant tard te telephone temps tes toi ton toujours tous tout toute toutes tres trop "
+        "tu un une va vais vers veux veut viens vite voila voir vos votre voudrais vous vrai vraiment y".split()
     ),
     stop=frozenset(
         "a ai alors au aux avec avez avoir bien bonjour c ca ce cela ces cet cette comment d dans de des dire "
-        "dites donc "
-        "du elle en encore est et etes etre euh faire fait fois il ils j je l la le les leur lui m ma mais me "
-        "mes moi "
-        "mon n ne nous ok on ou oui non par pas peut peux plait pour pouvez pouvoir qu quand que quel quelle "
-        "quels qui "
-        "quoi s sais se ses si son sont suis sur t te tout tres tu un une va vais veux vos votre voudrais vous y "
-        "combien savoir aimerais chez comme moment peu voila puis merci avait faut est".split()
+        "dites donc du elle en encore est et etes etre euh faire fait fois il ils j je l la le les leur lui m ma "
+        "mais me mes moi mon n ne nous ok on ou oui non par pas peut peux plait pour pouvez pouvoir qu quand que "
+        "quel quelle quels qui quoi s sais se ses si son sont suis sur t te tout tres tu un une va vais veux vos "
+        "votre voudrais vous y combien savoir aimerais chez comme moment peu voila puis merci avait faut est".split()
     ),
     suffixes=("ations", "ation", "ements", "ement", "iers", "ier", "ees", "ee", "ages", "er", "es", "ez", "s", "e"),
     cardinals=_cardinals(),
