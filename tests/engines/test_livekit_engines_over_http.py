@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.fake_engines import FakeRecognizer, FakeVoice
-from tests.llm.openai_server import OpenAiServer, openai_server
+from tests.llm.openai_server import Fail, OpenAiServer, Say, openai_server
+from voice_core.engines.health import HealthState
 from voice_core.engines.host import plugin_host
 from voice_core.engines.registry import EngineRegistry, TenantEngines
 from voice_core.errors import EngineUnavailable
@@ -112,3 +113,18 @@ async def test_an_embedded_engine_is_no_language_model(registry: EngineRegistry)
             languages=("en",),
             default_language="en",
         )
+
+
+async def test_a_model_with_a_wrong_key_is_found_at_start_and_one_that_works_is_ready(
+    registry: EngineRegistry, server: OpenAiServer
+):
+    async with openai_server() as refusing:
+        server.answer(Say("Yes."))
+        refusing.answer(Fail(401))
+        names = [f"openai/fake?base_url={url}" for url in (server.url, refusing.url)]
+        registry.prepare(
+            stt_names=["embedded"], tts_names=["embedded"], llm_names=names, languages=("en",), default_language="en"
+        )
+        assert await registry.warm_up() == {f"llm:{names[1]}": "model: APIStatusError 401"}
+        states = [registry.book.of(f"llm:{name}").state for name in names]
+        assert states == [HealthState.HEALTHY, HealthState.FAILING]

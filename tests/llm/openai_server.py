@@ -8,7 +8,7 @@ import asyncio
 import io
 import json
 import wave
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -103,7 +103,7 @@ class OpenAiServer:
 
 
 @asynccontextmanager
-async def openai_server() -> AsyncIterator[OpenAiServer]:
+async def openai_server() -> AsyncGenerator[OpenAiServer, None]:
     """Run the server on a free port of the loopback."""
     server = OpenAiServer()
     application = web.Application()

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
-from livekit.agents import llm, stt, tts
+from livekit.agents import APIConnectOptions, llm, stt, tts
 
+from voice_core.engines.api_errors import engine_error
 from voice_core.engines.fallback_recognizer import FallbackRecognizer, RecognizerCandidate
 from voice_core.engines.fallback_voice import FallbackVoice, VoiceCandidate
-from voice_core.engines.health import EngineEvent, HealthBook
+from voice_core.engines.health import EngineEvent, HealthBook, HealthEvent
 from voice_core.engines.host import PluginHost
 from voice_core.engines.livekit_recognizer import LivekitRecognizer, engine_language
 from voice_core.engines.livekit_voice import LivekitVoice
@@ -25,6 +26,9 @@ from voice_core.speech import Recognizer, Voice
 
 EMBEDDED_TIMEOUT_S = 10.0
 """For engines of this machine: slow only when the machine is overloaded, and then nothing else is faster."""
+
+WARM_UP_TIMEOUT_S = 10.0
+"""A model that is loaded on its first request (Ollama) takes seconds once."""
 
 
 class EmbeddedEngines(Protocol):
@@ -131,10 +135,47 @@ class EngineRegistry:
 
         return TenantEngines(recognizer, voice, tuple(self._llm_candidate(text) for text in llm_names))
 
+    async def warm_up(self) -> dict[str, str]:
+        """Ask every language model for a word and open the other plugins' connections, at start-up.
+
+        Models import and connect on first use, which would stall every live call for 0.3 s; and a
+        wrong key is found now rather than by a caller. Returns name -> fault of each model that did
+        not answer; it counts as failing, so calls begin with the next engine.
+        """
+        for engine in (*self._stts.values(), *self._ttss.values()):
+            prewarm: Callable[[], None] | None = getattr(engine, "prewarm", None)
+            if prewarm is not None:
+                self.host.run(prewarm)
+        faults = await asyncio.gather(*(self._try_llm(f"llm:{text}", llm) for text, llm in self._llms.items()))
+        return {name: fault for name, fault in faults if fault}
+
     async def aclose(self) -> None:
         """Close every plugin."""
         engines = [*self._stts.values(), *self._ttss.values(), *self._llms.values()]
         await asyncio.gather(*(engine.aclose() for engine in engines), return_exceptions=True)
+
+    async def _try_llm(self, name: str, engine: llm.LLM[Any]) -> tuple[str, str]:
+        began_s = self._clock()
+        context = llm.ChatContext.empty()
+        context.add_message(role="user", content="Say yes.")
+        options = APIConnectOptions(max_retry=0, timeout=WARM_UP_TIMEOUT_S)
+        stream: llm.LLMStream | None = None
+        fault = ""
+        try:
+            stream = self.host.run(engine.chat, chat_ctx=context, conn_options=options)
+            async with asyncio.timeout(WARM_UP_TIMEOUT_S):
+                await anext(stream)
+        except StopAsyncIteration:
+            fault = "the model said nothing"
+        except TimeoutError:
+            fault = f"no answer within {WARM_UP_TIMEOUT_S:.0f} s"
+        except Exception as error:  # a plugin may raise anything
+            fault = str(engine_error("model", error))
+        finally:
+            if stream is not None:
+                await stream.aclose()
+        self.book.note(name, HealthEvent.FAILED if fault else HealthEvent.SUCCEEDED, began_s, fault)
+        return name, fault
 
     def _check_stt(self, text: str, terms: tuple[str, ...]) -> None:
         name = parse_engine(text)
