@@ -53,10 +53,15 @@ class Recorder(Protocol):
 
 
 class CallSettings(msgspec.Struct, frozen=True):
-    """What distinguishes this call. language: to begin with; the caller's words may change it."""
+    """What distinguishes this call.
+
+    language: to begin with; the caller's words may change it. terms: names and words that recognition
+    prefers in the whole call. recording: where it is kept, for the record.
+    """
 
     call_id: str
     language: str
+    terms: tuple[str, ...] = ()
     policy: TurnPolicy = TurnPolicy()
     recording: str = ""
 
@@ -117,6 +122,7 @@ class VoiceCall:
         """Hold the conversation; return its record once the call is over and the leg is closed."""
         loop = asyncio.get_running_loop()
         self._over = loop.create_future()
+        self._recognizer.bias(self.settings.terms)
         tick = self._pacer.add(self._tick)
         try:
             self._feed(ev.CallStarted())
@@ -272,7 +278,8 @@ class VoiceCall:
         self._responder.confirmed(action.reply_id)
         production = self._productions[action.reply_id]
         production.confirm()
-        self._recognizer.bias(production.expects.bias if production.expects else ())
+        expected = production.expects.bias if production.expects else ()
+        self._recognizer.bias((*self.settings.terms, *expected))
 
     def _cancel_reply(self, action: do.CancelReply) -> None:
         production = self._productions.pop(action.reply_id, None)

@@ -75,6 +75,8 @@ _TEENS_FOLLOW = frozenset({"soixante", "vingt", "vingts"})
 _AND = frozenset({"et", "y"})
 _DIGIT_RUN_MIN = 3
 """Digits at the end of a turn that make it look like dictation even when no number was asked for."""
+_DIGIT_RUN_WHOLE = 9
+"""From here on a dictated number may be whole: national numbers have 9 or 10 digits (E.164 plans of the locales)."""
 
 
 def count_digits(text: str, language: str) -> int:
@@ -162,8 +164,10 @@ def _by_words(text: str, language: str, policy: EndpointPolicy) -> tuple[float, 
         return policy.dangling_ms, "dangling"
     if _TRAILING_OFF.search(text):
         return policy.dangling_ms, "dangling"
-    if _digits_at_end(words, language) >= _DIGIT_RUN_MIN:
+    if _DIGIT_RUN_MIN <= _digits_at_end(words, language) < _DIGIT_RUN_WHOLE:
         return policy.dangling_ms, "digits"
+    if _digits_at_end(words, language) >= _DIGIT_RUN_WHOLE:
+        return policy.unsure_ms, "whole_number"
     if len(words) <= 2 and last in lists.answers:
         return policy.complete_ms, "complete"
     if _QUESTION.search(text):
