@@ -182,13 +182,15 @@ class LlmResponder:
                 yield part
 
     async def _answer_by_fallback(self, request: TurnRequest, exchange: Exchange) -> AsyncGenerator[ReplyPart, None]:
-        self._by_fallback.add(request.reply_id)
-        if self._history.is_confirmed(request.reply_id):
-            self._fallback.confirmed(request.reply_id)
         # Every responder is an async generator function; the protocol shows only that it can be iterated.
         reply = cast(AsyncGenerator[ReplyPart, None], self._fallback.respond(request))
         async with aclosing(reply) as parts:
             async for part in parts:
+                if request.reply_id not in self._by_fallback:
+                    # It has begun, so it can commit; the turn may have been over long before.
+                    self._by_fallback.add(request.reply_id)
+                    if self._history.is_confirmed(request.reply_id):
+                        self._fallback.confirmed(request.reply_id)
                 if isinstance(part, ReplyText):
                     exchange.said += part.text
                 elif isinstance(part, ReplyExpect):
