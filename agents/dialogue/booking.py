@@ -241,7 +241,8 @@ class BookingFlow:
 
     def _with_when(self, state: DialogueState, reading: Reading, draft: Draft) -> Draft:
         when = reading.when
-        if not when.said:
+        # "The last one" names an offer; its "one" is not one o'clock.
+        if not when.said or (state.offered and state.asking is Asking.TIME and reading.choice is not None):
             return draft
         if when.clock is not None:
             draft = draft.but(clock=when.clock, window=None, earliest=False, start=None)

@@ -40,9 +40,10 @@ def find_name(words: Words, pack: LanguagePack, hint: NameHint) -> str:
     name = _introduced(words, pack, pack.name_intros, strict=hint is NameHint.NONE) or _for_whom(words, pack)
     if not name and hint is not NameHint.NONE:
         name = _introduced(words, pack, pack.expected_name_intros, strict=False)
-    if not name and hint is NameHint.ASKED:
-        name = _bare(words, pack)
     spelled = spelled_word(words, pack) if name or hint is not NameHint.NONE else ""
+    only_spelled = bool(spelled) and len(words.tokens[0].plain) == 1
+    if not name and hint is NameHint.ASKED and not only_spelled:
+        name = _bare(words, pack)
     return merged_name(name, spelled.capitalize()) if spelled else name
 
 

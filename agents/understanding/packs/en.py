@@ -176,7 +176,7 @@ PACK = LanguagePack(
         "latter": -1,
     },
     yes=r"yes|yeah|yep|yup|yea|ya|jes|yess|sure|ok|okay|correct|right|exactly|absolutely|perfect|great|definitely|"
-    r"of course|go ahead|please do|please|sounds good|thats (?:it|fine|right|correct|good|great|perfect|me)|fine|"
+    r"of course|go ahead|please do|^please$|sounds good|thats (?:it|fine|right|correct|good|great|perfect|me)|fine|"
     r"all right|alright|uh huh|mm hm|mhm|it is|i do|i would|id love to|that works|works for me|lovely|confirmed|"
     r"confirm",
     no=r"no|nope|nah|not really|not quite|not (?:right|correct|exactly|that)|wrong|incorrect|thats not|that isnt|"
@@ -199,8 +199,8 @@ PACK = LanguagePack(
         r"(?:my|the) names",
         r"i am called|im called|you can call me|call me",
         r"(?:under|in) the name(?: of)?",
-        r"this is (?=\S+ \S+ (?:here|calling|speaking))",
-        r"i am (?=\S+ \S+ (?:and|from|calling))",
+        r"this is(?= \S+ \S+ (?:here|calling|speaking))",
+        r"i am(?= \S+ \S+ (?:and|from|calling))",
         r"name is|name",
     ),
     expected_name_intros=(r"its(?: actually)?|it is|this is|im|i am|thats|for|put|under|i said",),

@@ -163,7 +163,7 @@ PACK = LanguagePack(
     r"c est (?:bien )?(?:ca|cela|bon|parfait|exact|correct|juste|moi)|(?:tres )?bien sur|tres bien|ca marche|"
     r"ca me va|"
     r"ca me convient|ca ira|volontiers|allez y|avec plaisir|entendu|effectivement|correct|je confirme|je veux bien|"
-    r"s il vous plait|voila|impeccable|nickel|genial|merci beaucoup",
+    r"^s il vous plait$|voila|impeccable|nickel|genial",
     no=r"non|nan|nn|pas (?:vraiment|du tout|exactement|ca|cela)|(?:c est|ce n est|c etait|n est) pas|faux|incorrect|"
     r"surtout pas|ni l un ni l autre|aucun|aucune|je ne (?:veux|peux)|ca ne (?:me )?(?:va|convient)|ca me va pas|"
     r"j ai dit|pas celui",
@@ -184,8 +184,8 @@ PACK = LanguagePack(
         r"mon nom (?:c est|est|de famille est|complet est)",
         r"(?:le nom|nom) (?:c est|est)",
         r"au nom(?: de| d)?",
-        r"c est (?=\S+ \S+ (?:a l appareil|au telephone|qui parle))",
-        r"(?:je suis) (?=(?:madame|monsieur|mademoiselle|m|mme) )",
+        r"c est(?= \S+ \S+ (?:a l appareil|au telephone|qui parle))",
+        r"(?:je suis)(?= (?:madame|monsieur|mademoiselle|m|mme) )",
         r"mon prenom (?:c est|est)",
         r"mon nom|nom",
     ),
