@@ -71,10 +71,10 @@ class Reaction(msgspec.Struct, frozen=True):
 
 def reaction(probe: Probe, onset_ms: float, agent: Sequence[Span], told: Sequence[Told], from_ms: float) -> Reaction:
     """From when the agent spoke (ms from `from_ms`), the sound's onset (same) and the notices (ms of the call)."""
+    # `clear` says nothing here: it also accompanies a pause that is taken back.
     taken = any(
-        t.kind == "clear" or (t.kind == "transcript" and t.notice["role"] == "caller" and t.notice["final"])
+        t.kind == "transcript" and t.notice["role"] == "caller" and t.notice["final"] and t.at_ms - from_ms > onset_ms
         for t in told
-        if t.at_ms - from_ms >= onset_ms
     )
     joined: list[Span] = []
     for span in agent:

@@ -84,7 +84,7 @@ def figures(
         speech_ms=end_ms - caller[0].start_ms if caller else 0.0,
         gap_ms=answers[0] - end_ms if answers else math.inf,
         cut_off_ms=end_ms - min(early) if early else 0.0,
-        aborted=sum(t.kind == "clear" for t in told),
+        aborted=sum(t.kind == "clear" and t.at_ms - from_ms < (answers[0] if answers else math.inf) for t in told),
         heard=" ".join(str(t.notice["text"]) for t in finals),
         stages=next((t.notice["timeline"] for t in told if t.kind == "turn"), {}),
     )
