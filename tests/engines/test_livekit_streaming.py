@@ -79,7 +79,7 @@ async def host() -> AsyncIterator[PluginHost]:
         yield running
 
 
-def recognizer(engine: ScriptedStt, host: PluginHost, timeout_s: float = 0.3) -> LivekitRecognizer:
+def recognizer(engine: ScriptedStt, host: PluginHost, timeout_s: float = 5.0) -> LivekitRecognizer:
     return LivekitRecognizer(engine, host, languages=("en", "ary"), language="en", final_timeout_s=timeout_s)
 
 
@@ -122,7 +122,7 @@ async def test_a_final_flushes_and_waits_for_the_last_words(host: PluginHost):
     await settle()
     final = await listening.decode(DecodeKind.FINAL)
     assert (final.text, final.language, final.confidence) == ("I would like an appointment.", "en", 0.9)
-    assert 45 <= final.decode_ms < 250
+    assert 45 <= final.decode_ms < 4_000
     await listening.aclose()
 
 
@@ -146,7 +146,7 @@ async def test_an_engine_that_has_finished_already_is_not_waited_for(host: Plugi
     await settle()
     final = await listening.decode(DecodeKind.FINAL)
     assert final.text == "Yes."
-    assert final.decode_ms < 1_000
+    assert final.decode_ms < 4_000
     await listening.aclose()
 
 

@@ -32,7 +32,7 @@ from voice_core.responder import (
     TurnRequest,
 )
 
-TIMEOUTS = LlmTimeouts(first_s=0.6, next_s=0.6, total_s=5.0)
+TIMEOUTS = LlmTimeouts(first_s=1.0, next_s=1.0, total_s=8.0)
 BOOK = Call(
     "create_booking",
     {"name": "Marie Curie", "slot": "2026-11-24T10:00", "service": "cleaning", "phone": "0612345678"},
@@ -50,7 +50,7 @@ class Clock:
 class Conversation:
     """One call's responder with the part of the call played by the test."""
 
-    def __init__(self, host: PluginHost, *servers: OpenAiServer) -> None:
+    def __init__(self, host: PluginHost, *servers: OpenAiServer, timeouts: LlmTimeouts = TIMEOUTS) -> None:
         self.clock = Clock()
         self.book = HealthBook(self.clock)
         self.desk = MemoryDesk()
@@ -64,7 +64,7 @@ class Conversation:
             [LlmCandidate(f"llm-{i}", engine) for i, engine in enumerate(engines)],
             self.book,
             host,
-            timeouts=TIMEOUTS,
+            timeouts=timeouts,
             on_usage=lambda name, usage: self.tokens.append(usage.total_tokens),
         )
         self.responder = LlmResponder(
@@ -113,10 +113,14 @@ async def second() -> AsyncIterator[OpenAiServer]:
 def client_loaded() -> None:
     """The client's first request imports for 0.3 s, which would be taken for a slow model."""
 
+    patient = LlmTimeouts(first_s=60.0, total_s=60.0)
+
     async def one_request() -> None:
         async with openai_server() as server, plugin_host() as host:
             server.answer(Say("Yes."))
-            async for _ in Conversation(host, server).chain.stream(lambda said: ChatContext.empty(), []):
+            async for _ in Conversation(host, server, timeouts=patient).chain.stream(
+                lambda said: ChatContext.empty(), []
+            ):
                 pass
 
     asyncio.run(one_request())
@@ -277,7 +281,7 @@ async def test_the_caller_is_told_when_the_answer_after_a_tool_is_slow(
 
 
 @pytest.mark.parametrize(
-    "trouble", [Fail(500), Fail(401), Say("late", first_s=5.0), Say("")], ids=["500", "401", "slow", "mute"]
+    "trouble", [Fail(500), Fail(401), Say("late", first_s=8.0), Say("")], ids=["500", "401", "slow", "mute"]
 )
 async def test_the_next_model_answers_when_the_first_one_does_not(
     converse: Converse, server: OpenAiServer, second: OpenAiServer, trouble: Answer
