@@ -121,7 +121,8 @@ class BookingFlow:
         service = setting.service(draft.service_id)
         if service is None or not service.bookable:
             state = state.but(task=Task.NONE, draft=draft.but(service_id=""), last_service="")
-            text = setting.say(state, "not_bookable", a_service=setting.a_service(state, draft.service_id))
+            key = setting.help_key("not_bookable")
+            text = setting.say(state, key, a_service=setting.a_service(state, draft.service_id))
             return _asking(state, Asking.MESSAGE_OR_HUMAN, text)
         if draft.start is None:
             if draft.day is None and not draft.earliest:
@@ -303,7 +304,7 @@ class BookingFlow:
         if not offered:
             draft = state.draft.but(day=None, until=None, clock=None, window=None)
             state = state.but(task=Task.NONE, draft=draft, offered=())
-            return _asking(state, Asking.MESSAGE_OR_HUMAN, setting.say(state, "none_free"), *why)
+            return _asking(state, Asking.MESSAGE_OR_HUMAN, setting.say(state, setting.help_key("none_free")), *why)
         forms = setting.forms(state)
         if len(offered) == 1:
             question = setting.say(state, "have_one", slot=forms.offer(offered[0], setting.today()))

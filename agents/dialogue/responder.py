@@ -15,9 +15,8 @@ from rapidfuzz import fuzz
 from agents.dialogue.desk_actions import perform
 from agents.dialogue.expectations import expectation
 from agents.dialogue.policy import HEARD_ENOUGH, Policy
-from agents.dialogue.setting import Setting
+from agents.dialogue.setting import Setting, speech_of
 from agents.dialogue.state import Action, DialogueState, Done, Plan
-from agents.dialogue.wording import wording_for
 from agents.understanding.language_text import plain
 from context.bookings import BookingDesk
 from context.tenant import TenantConfig
@@ -185,6 +184,15 @@ def _alike(text: str, other: str) -> bool:
 
 
 def common_phrases(tenant: TenantConfig, language: str) -> tuple[str, ...]:
-    """Sentences that the agent of `tenant` says word for word in any call, to be rendered ahead."""
+    """Sentences that the agent of `tenant` says word for word in any call, to be rendered ahead.
+
+    () for a language that the engine does not speak. Called at start, it also prepares the tenant's tables.
+    """
+    try:
+        wordings = speech_of(tenant).wordings
+    except LookupError:
+        return ()
+    if language not in wordings:
+        return ()
     greeting = tenant.persona.greeting.get(language, "")
-    return tuple(filter(None, (greeting, *wording_for(language).fixed_phrases())))
+    return tuple(filter(None, (greeting, *wordings[language].fixed_phrases())))

@@ -4,6 +4,7 @@ Built once per call by `agents.dialogue.responder` and shared by the planners.
 """
 
 import datetime as dt
+from collections import OrderedDict
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
@@ -22,27 +23,62 @@ EMERGENCY_SERVICE = "emergency"
 """Id of the service that an emergency is booked as, in a tenant's file."""
 
 
+PREPARED_TENANTS = 64
+"""Tenants whose tables are kept; making them takes 10 ms, which no call should pay."""
+
+
+class TenantSpeech:
+    """What the engine makes of a tenant's file, once: its parsers, phrases, forms and index of facts.
+
+    Raises LookupError when the engine speaks none of the tenant's languages.
+    """
+
+    def __init__(self, tenant: TenantConfig) -> None:
+        self.tenant = tenant
+        self.understander = Understander(tenant)
+        packs = self.understander.packs
+        self.languages = tuple(code for code in tenant.languages if code in packs)
+        if not self.languages:
+            raise LookupError(f"tenant {tenant.id!r}: the dialogue engine speaks none of {tenant.languages}")
+        self.wordings = {code: wording_for(code) for code in self.languages}
+        self.forms = {
+            code: SpokenForms(wording, packs[code], tenant.country, tenant.currency)
+            for code, wording in self.wordings.items()
+        }
+        self.knowledge = {code: Knowledge(tenant.facts, packs[code]) for code in self.languages}
+
+
+_prepared: OrderedDict[int, TenantSpeech] = OrderedDict()
+
+
+def speech_of(tenant: TenantConfig) -> TenantSpeech:
+    """The tables of a tenant, made at its first use. Raises LookupError as `TenantSpeech` does."""
+    speech = _prepared.get(id(tenant))
+    if speech is None:
+        # The entry holds the tenant, so that its id stays its own for as long as the entry lives.
+        speech = _prepared[id(tenant)] = TenantSpeech(tenant)
+        while len(_prepared) > PREPARED_TENANTS:
+            _prepared.popitem(last=False)
+    _prepared.move_to_end(id(tenant))
+    return speech
+
+
 class Setting:
-    """The fixed parts of one call. Raises LookupError when no language of the tenant has a pack and a wording."""
+    """The fixed parts of one call. Raises LookupError as `TenantSpeech` does."""
 
     def __init__(self, tenant: TenantConfig, desk: BookingDesk, call_id: str, now: Callable[[], dt.datetime]) -> None:
         self.tenant = tenant
         self.desk = desk
         self.call_id = call_id
-        self.understander = Understander(tenant)
-        self.languages = tuple(code for code in tenant.languages if code in self.understander.packs)
-        if not self.languages:
-            raise LookupError(f"tenant {tenant.id!r}: the dialogue engine speaks none of {tenant.languages}")
+        speech = speech_of(tenant)
+        self.understander = speech.understander
+        self.languages = speech.languages
         self._now = now
         self._zone = ZoneInfo(tenant.timezone)
         self._services = {service.id: service for service in tenant.services}
-        self._wordings = {code: wording_for(code) for code in self.languages}
-        packs = self.understander.packs
-        self._forms = {
-            code: SpokenForms(wording, packs[code], tenant.country, tenant.currency)
-            for code, wording in self._wordings.items()
-        }
-        self._knowledge = {code: Knowledge(tenant.facts, packs[code]) for code in self.languages}
+        self._wordings = speech.wordings
+        self._forms = speech.forms
+        self._knowledge = speech.knowledge
 
     def now(self) -> dt.datetime:
         """The tenant's wall clock, aware."""
