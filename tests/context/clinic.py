@@ -33,7 +33,7 @@ CLINIC = TenantConfig(
     },
     services=(
         Service(id="cleaning", name={"en": "a cleaning"}, words={}, minutes=45),
-        Service(id="surgery", name={"en": "surgery"}, words={}, minutes=100),
+        Service(id="surgery", name={"en": "surgery"}, words={}, minutes=120),
         Service(id="quote", name={"en": "a quotation"}, words={}, bookable=False),
     ),
     persona=Persona(id="clara", name="Clara", archetype="DENTAL", greeting={"en": "Hello"}),

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
@@ -127,4 +127,7 @@ class BookingDeskLaws(RuleBasedStateMachine):
 
 
 TestBookingDeskLaws = BookingDeskLaws.TestCase
-TestBookingDeskLaws.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
+# Without shrinking: every step is a real commit to disk, and a failure would take minutes to report.
+TestBookingDeskLaws.settings = settings(
+    max_examples=15, stateful_step_count=12, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+)
