@@ -72,7 +72,7 @@ async def build_equipment(
     progress.note(f"Loading the speech engines for {spoken}:")
     whisper, tts = await asyncio.gather(
         progress.step("speech recognition", lambda: WhisperEngine.load(home.models, languages)),
-        progress.step("voices", lambda: EmbeddedTts.load(languages, home.models / PHRASES)),
+        _load_voices(home, languages, tenants.tenants, progress),
     )
     embedded = Embedded(whisper, tts)
     stack.callback(embedded.close)
@@ -87,7 +87,6 @@ async def build_equipment(
     stack.push_async_callback(registry.aclose)
     engines = {tenant.id: _engines_of(registry, tenant) for tenant in tenants.tenants}
     responders = ResponderFactory(store, tenants.tenants, engines, registry, utc_now)
-    await progress.step("greetings and common phrases", lambda: _prerender(tts, tenants.tenants))
     progress.note("  rehearsing...")
     for tenant in tenants.tenants:
         await rehearse(responders, tenant)
@@ -133,6 +132,14 @@ def _engines_of(registry: EngineRegistry, tenant: TenantConfig) -> TenantEngines
         default_language=tenant.default_language,
         terms=tenant.terms,
     )
+
+
+async def _load_voices(
+    home: Home, languages: Sequence[str], tenants: Sequence[TenantConfig], progress: Progress
+) -> EmbeddedTts:
+    tts = await progress.step("voices", lambda: EmbeddedTts.load(languages, home.models / PHRASES))
+    await progress.step("greetings and common phrases", lambda: _prerender(tts, tenants))
+    return tts
 
 
 def _prerender(tts: EmbeddedTts, tenants: Sequence[TenantConfig]) -> None:

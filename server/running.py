@@ -5,12 +5,10 @@ live calls politely. Run by `parley serve`.
 """
 
 import asyncio
-import os
 import secrets
-import signal
-import sys
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 
 import msgspec
@@ -21,7 +19,8 @@ from server.composition import StateSettings, build_equipment, settle_memory
 from server.health import Health
 from server.http_app import HttpListener, TalkPage, health_app
 from server.loading import Progress
-from server.ports import Ports, Service, bind_all
+from server.ports import Service
+from server.signals import quit_now, stop_on_signals
 from server.stall_watchdog import StallWatchdog
 from telephony.admission import VoiceSocketLimits
 from telephony.voice_socket import PATH, VoiceSocket
@@ -30,27 +29,26 @@ GOODBYE_S = 10.0
 """How long live calls get to end politely."""
 
 CALL_ID_BYTES = 12
-EXIT_INTERRUPTED = 130
 
 log = structlog.get_logger(__name__)
 
 
 class ServerSettings(msgspec.Struct, frozen=True):
-    """How to run. host: address that all three ports listen on."""
+    """How to run. host: address that all three ports listen on, to say where they are."""
 
     host: str = "127.0.0.1"
-    ports: Ports = Ports()
     state: StateSettings = StateSettings()
     limits: VoiceSocketLimits = VoiceSocketLimits()
 
 
-async def run_server(settings: ServerSettings, say: Callable[[str], None]) -> None:
-    """Serve until a signal. say: prints one line for the operator.
+async def run_server(
+    settings: ServerSettings, sockets: Mapping[Service, socket.socket], say: Callable[[str], None]
+) -> None:
+    """Serve until a signal. sockets: listening, from `ports.bind_all`. say: prints one line for the operator.
 
-    Raises PortUnavailable, ContextError and VoiceError when the server cannot start.
+    Raises ContextError and VoiceError when the server cannot start.
     """
-    stopping = _stop_on_signals(say)
-    sockets = bind_all(settings.host, settings.ports)
+    stopping = stop_on_signals(say)
     ports = {service: sock.getsockname()[1] for service, sock in sockets.items()}
     health = Health()
     desk = CallDesk(new_call_id=lambda: secrets.token_hex(CALL_ID_BYTES))
@@ -67,24 +65,22 @@ async def run_server(settings: ServerSettings, say: Callable[[str], None]) -> No
             stack.push_async_callback(listener.close)
         _say_where(say, settings.host, ports)
 
-        progress = Progress(say, health, time.monotonic)
-        if not await _load(stack, settings.state, progress, desk, stopping):
-            return
-        health.ready()
-        watchdog = StallWatchdog(time.monotonic)
-        watchdog.start()
-        stack.callback(watchdog.stop)
-        say(
-            f"Parley is ready: open {_url('http', settings.host, ports[Service.API])}/ and press Talk. Ctrl-C stops it."
-        )
-        log.info("ready", **{f"{service.name.lower()}_port": port for service, port in ports.items()})
-
-        await stopping.wait()
+        loaded = await _load(stack, settings.state, Progress(say, health, time.monotonic), desk, stopping)
+        if loaded:
+            health.ready()
+            watchdog = StallWatchdog(time.monotonic)
+            watchdog.start()
+            stack.callback(watchdog.stop)
+            say(f"Parley is ready: open {_url('http', settings.host, ports[Service.API])}/ and press Talk.")
+            log.info("ready", **{f"{service.name.lower()}_port": port for service, port in ports.items()})
+            await stopping.wait()
         health.stopping()
         if voice.live_calls:
             say(f"Saying goodbye in {voice.live_calls} live call(s); Ctrl-C again to quit at once.")
         await voice.wind_down(GOODBYE_S)
     say("Stopped.")
+    if not loaded:
+        quit_now(0)
 
 
 async def _load(
@@ -102,24 +98,6 @@ async def _load(
     desk.open(await building)
     settle_memory()
     return True
-
-
-def _stop_on_signals(say: Callable[[str], None]) -> asyncio.Event:
-    """An event that the first SIGINT or SIGTERM sets; the second one quits."""
-    stopping = asyncio.Event()
-
-    def on_signal() -> None:
-        if stopping.is_set():
-            say("Quit.")
-            sys.stdout.flush()
-            # Threads of the engines may be busy for seconds; whoever presses twice does not want to wait.
-            os._exit(EXIT_INTERRUPTED)
-        stopping.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
-    return stopping
 
 
 def _say_where(say: Callable[[str], None], host: str, ports: dict[Service, int]) -> None:

@@ -28,7 +28,7 @@ _ADDRESS = re.compile(r"^\s+(pages and REST|voice socket|telephony bridge)\s+(\S
 
 
 class LiveServer(msgspec.Struct):
-    """Where the server answers, and its process. exit_code: once it has ended."""
+    """Where the server answers, and its process. output: what it has printed and logged."""
 
     api_url: str
     voice_url: str
@@ -36,15 +36,16 @@ class LiveServer(msgspec.Struct):
     home: Path
     output: Path
     process: asyncio.subprocess.Process
-    exit_code: int | None = None
 
-    async def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Ask it to end as Ctrl-C does and wait; returns its exit code."""
-        if self.exit_code is None:
-            self.process.send_signal(number)
-            async with asyncio.timeout(STOP_TIMEOUT_S):
-                self.exit_code = await self.process.wait()
-        return self.exit_code
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGINT)
+
+    async def ended(self) -> int:
+        """Its exit code, once it has ended."""
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            return await self.process.wait()
 
 
 @asynccontextmanager
@@ -74,7 +75,9 @@ async def live_server(folder: Path, *options: str) -> AsyncGenerator[LiveServer,
             process=process,
         )
         yield server
-        await server.stop()
+        if process.returncode is None:
+            server.interrupt()
+            await server.ended()
     finally:
         if process.returncode is None:
             process.kill()

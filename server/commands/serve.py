@@ -8,7 +8,7 @@ import uvloop
 
 from context.errors import ContextError
 from server.logs import configure_logs
-from server.ports import Ports, PortUnavailable, Service
+from server.ports import Ports, PortUnavailable, Service, bind_all
 from telephony.admission import VoiceSocketLimits
 from voice_core.errors import VoiceError
 
@@ -46,24 +46,31 @@ def serve(
     log_level: Annotated[str, typer.Option(envvar="PARLEY_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Answer calls until Ctrl-C."""
-    typer.echo("Starting Parley.")
-    # Imported here: the engines take seconds to import, and `parley --help` needs none of them.
+    typer.echo("Starting Parley. Ctrl-C stops it.")
+    try:
+        sockets = bind_all(host, Ports(api=api_port, voice=voice_port, telephony=telephony_port))
+    except PortUnavailable as error:
+        raise _cannot_start(error) from None
+    # Imported here: the engines take seconds to import, and a port in use is known before.
     from server.composition import StateSettings
     from server.running import ServerSettings, run_server
 
     configure_logs(log_level)
     settings = ServerSettings(
         host=host,
-        ports=Ports(api=api_port, voice=voice_port, telephony=telephony_port),
         state=StateSettings(home=home, database_url=database_url),
         limits=VoiceSocketLimits(sessions=max_calls, connects_per_minute=connects_per_minute),
     )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run_server(settings, _say))
-    except (PortUnavailable, ContextError, VoiceError) as error:
-        typer.secho(f"Parley cannot start: {error}", err=True, fg=typer.colors.RED)
-        raise typer.Exit(1) from None
+            runner.run(run_server(settings, sockets, _say))
+    except (ContextError, VoiceError) as error:
+        raise _cannot_start(error) from None
+
+
+def _cannot_start(error: Exception) -> typer.Exit:
+    typer.secho(f"Parley cannot start: {error}", err=True, fg=typer.colors.RED)
+    return typer.Exit(1)
 
 
 def _say(line: str) -> None:
