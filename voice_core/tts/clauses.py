@@ -113,10 +113,11 @@ class ClauseChunker:
             return end, _End.NONE
         if text[i] != "." or text[i + 1 : i + 2] == ".":
             return end, self._before_closer(end)
-        word = text[:i].split()[-1].lstrip("(\"'«“¿¡").lower() if text[:i].strip() else ""
-        if word in _NEVER_FINAL or (len(word) == 1 and word.isalpha()):
+        written = text[:i].split()[-1].lstrip("(\"'«“¿¡") if text[:i].strip() else ""
+        word = written.lower()
+        if word in _NEVER_FINAL or (len(word) == 1 and written.isupper()):
             return end, _End.NONE
-        if word in _MAYBE_FINAL or word[-1:].isdigit():
+        if word in _MAYBE_FINAL or len(word) == 1 or word[-1:].isdigit():
             rest = text[end:].lstrip()
             if not rest:
                 return end, _End.CLAUSE if "\n" in text[end:] else _End.OPEN

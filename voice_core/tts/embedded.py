@@ -22,7 +22,7 @@ from voice_core.tts.phrase_cache import DEFAULT_BOUND_BYTES, Phrase, PhraseCache
 from voice_core.tts.pico_voice import PicoVoice
 from voice_core.tts.piper_voice import PiperVoice
 from voice_core.tts.shaping import OUTPUT_HZ, pauses_ms, shape
-from voice_core.tts.word_times import SHORTEST_PAUSE_MS, estimate_ends, written_marks
+from voice_core.tts.word_times import SHORTEST_PAUSE_MS, before_pauses, estimate_ends, written_marks
 
 DEFAULT_VOICES: Mapping[str, str] = {"en": "hibari", "fr": "pico", "es": "pico", "ar": "espeak", "ary": "espeak"}
 """Language -> voice: the best understood of those that come as a package with their weights."""
@@ -190,9 +190,10 @@ def render_clause(engine: Engine, clause: str, language: str) -> Phrase:
         return Phrase(b"", written_marks(words, [0.0] * len(words)))
     raw = engine.synthesise(words)
     shaped = shape(raw.samples, raw.rate_hz, clause)
+    pauses = pauses_ms(shaped.pcm, shaped.speech_ms, SHORTEST_PAUSE_MS)
     if raw.word_ends_ms:
         ends = [float(np.clip(end - shaped.offset_ms, 0.0, shaped.speech_ms)) for end in raw.word_ends_ms]
+        ends = before_pauses(ends, pauses)
     else:
-        pauses = pauses_ms(shaped.pcm, shaped.speech_ms, SHORTEST_PAUSE_MS)
         ends = estimate_ends(words, language, shaped.speech_ms, pauses)
     return Phrase(shaped.pcm.tobytes(), written_marks(words, ends))

@@ -81,8 +81,8 @@ def shape(samples: Samples, rate_hz: int, text: str) -> Shaped:
     sounding = np.flatnonzero(levels > speech_db - _SILENCE_BELOW_DB)
     per_ms = rate_hz / 1000
     start = max(0, int((int(sounding[0]) * _HOP_MS - _LEAD_MARGIN_MS) * per_ms))
-    end = min(len(samples), int(((int(sounding[-1]) + 1) * _HOP_MS + _TAIL_MARGIN_MS) * per_ms))
-    sound = samples[start:end].astype(np.float32)
+    end = int(((int(sounding[-1]) + 1) * _HOP_MS + _TAIL_MARGIN_MS) * per_ms)
+    sound = np.pad(samples[start:end], (0, max(0, end - len(samples)))).astype(np.float32)
     gain = min(10 ** ((SPEECH_DBFS - speech_db) / 20), PEAK_LIMIT / float(np.abs(sound).max()))
     sound *= gain
     if rate_hz != OUTPUT_HZ:

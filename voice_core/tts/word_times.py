@@ -88,6 +88,11 @@ def estimate_ends(
     return ends
 
 
+def before_pauses(ends_ms: Sequence[float], pauses: Sequence[tuple[float, float]]) -> list[float]:
+    """Ends that fall into a silence moved to where it begins: the word was heard by then."""
+    return [next((a for a, b in pauses if a < end < b), end) for end in ends_ms]
+
+
 def _match(
     commas: Sequence[int],
     weights: Sequence[float],
