@@ -74,6 +74,22 @@ async def test_the_end_is_told_within_a_sixth_of_a_second(hub: VadHub, say: Say)
     assert lags[-1] <= 165
 
 
+@pytest.mark.parametrize("gain", [1.0, 0.1])
+async def test_a_voice_after_long_silence_is_told_as_soon_as_if_the_network_had_never_slept(
+    hub: VadHub, say: Say, gain: float
+) -> None:
+    quiet = np.random.default_rng(7).normal(0, 4, ANALYSIS_HZ * 5).astype(np.int16)
+    pcm = np.concatenate((quiet, on_a_line(speech(say, gain), -80.0)))
+    start_ms = speech_spans(pcm, ANALYSIS_HZ)[0].start_ms
+    told: list[float] = []
+    pushed = 0
+    stream = hub.stream(lambda _: told.append(pushed / 16))
+    for at in range(0, pcm.size, ANALYSIS_FRAME_SAMPLES):
+        pushed = at + ANALYSIS_FRAME_SAMPLES
+        await push_all(stream, pcm[at:pushed])
+    assert told[0] - start_ms <= 140
+
+
 async def test_the_size_of_chunks_does_not_move_the_edges(hub: VadHub, say: Say) -> None:
     pcm = on_a_line(speech(say))
     assert await edges_of(hub, pcm, 320) == await edges_of(hub, pcm, 37) == await edges_of(hub, pcm, 1_111)
