@@ -12,7 +12,7 @@ from agents.dialogue.setting import EMERGENCY_SERVICE, Setting
 from agents.dialogue.state import Amend, Asking, Book, Cancel, DialogueState, Done, Draft, Plan, Task
 from agents.understanding.dates import Clock
 from agents.understanding.names import merged_name
-from agents.understanding.phones import national_digits
+from agents.understanding.phones import Hearing, national_digits
 from agents.understanding.understand import Reading
 from agents.understanding.yes_no import Answer
 from context.bookings import Booking
@@ -33,7 +33,7 @@ class BookingFlow:
             draft = draft.but(service_id=state.last_service)
         fresh = before.start is None and before.day is None and before.clock is None and not before.name
         when = reading.when
-        phone_said = reading.phone is not None and reading.phone.valid
+        phone_said = reading.phone is not None and reading.phone.valid and reading.phone.hearing is Hearing.CLEAR
         all_said = fresh and when.day is not None and when.clock is not None and bool(reading.name) and phone_said
         return await self.step(state, draft, all_at_once=all_said and when.until is None)
 
@@ -106,7 +106,7 @@ class BookingFlow:
             heard = reading.phone
             if heard.valid:
                 draft = draft.but(phone=heard.e164, digits="")
-            elif state.asking is Asking.PHONE:
+            elif state.asking is Asking.PHONE or not draft.phone:
                 draft = draft.but(digits=self._partial(draft.digits, heard.digits))
         if reading.email:
             draft = draft.but(email=reading.email)

@@ -324,6 +324,11 @@ class Policy:
                 return Plan(state=state, says=(known.text, *self._again(state)))
         if Intent.GREET in reading.intents and state.task is Task.NONE:
             return Plan(state=state, says=(setting.say(state, "hello"),))
+        answers_nothing = state.asking is Asking.NOTHING and reading.answer is not Answer.NONE
+        if state.task is Task.NONE and (reading.name or reading.phone is not None or answers_nothing):
+            # Who is calling is kept for what they will ask.
+            state = state.but(draft=self._booking.filled(state, reading))
+            return Plan(state=state, says=(setting.say(state, "help"),))
         if state.task is Task.NONE and len(reading.words) >= LONG_TURN_WORDS:
             return self._messages.offer_help(state, "unknown")
         return None

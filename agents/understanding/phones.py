@@ -5,7 +5,9 @@ reading of a run is tried until `phonenumbers` accepts one for the tenant's coun
 `agents.understanding.understand`.
 """
 
+import re
 from collections.abc import Iterator
+from enum import Enum
 from functools import lru_cache
 from itertools import islice
 
@@ -24,17 +26,26 @@ PHONE_LIKE_DIGITS = 6
 """A run this long is a telephone number even when none was asked for."""
 
 
+class Hearing(Enum):
+    """How the digits of a number were heard."""
+
+    CLEAR = "clear"
+    REPAIRED = "repaired"
+    """They made a number only after undoing a slip of the recogniser: to be confirmed by the caller."""
+
+
 class PhoneMention(msgspec.Struct, frozen=True):
     """Digits that the caller dictated.
 
     digits: as heard, with a leading "+" when international. e164: "" unless the number is valid.
-    start, end: tokens it took.
+    start, end: tokens it took. hearing: how sure the digits are.
     """
 
     digits: str
     e164: str
     start: int
     end: int
+    hearing: Hearing = Hearing.CLEAR
 
     @property
     def valid(self) -> bool:
@@ -94,6 +105,8 @@ def find_phone(
     best: PhoneMention | None = None
     for run in _runs(words.tokens, pack):
         mention = _read(run, country, before)
+        if not mention.valid:
+            mention = _repaired(mention, pack, country)
         shortest = PARTIAL_MIN_DIGITS if expected else PHONE_LIKE_DIGITS
         if not mention.valid and len(mention.digits) < shortest:
             continue
@@ -112,6 +125,20 @@ def _read(run: _Run, country: str, before: str) -> PhoneMention:
                     return PhoneMention(candidate, e164, start, run.end)
     heard = next(_spellings(run, 0), "")
     return PhoneMention(heard, "", run.start, run.end)
+
+
+def _repaired(mention: PhoneMention, pack: LanguagePack, country: str) -> PhoneMention:
+    """The number that one known slip of the recogniser has hidden, or the mention as it is."""
+    wanted = national_digits(country)
+    if wanted is None or len(mention.digits) <= wanted:
+        return mention
+    for pattern, replacement in pack.misheard_figures:
+        for found in reversed(list(re.finditer(pattern, mention.digits))):
+            digits = mention.digits[: found.start()] + found.expand(replacement) + mention.digits[found.end() :]
+            e164 = valid_e164(digits, country)
+            if e164:
+                return PhoneMention(digits, e164, mention.start, mention.end, Hearing.REPAIRED)
+    return mention
 
 
 def _spellings(run: _Run, at: int) -> Iterator[str]:

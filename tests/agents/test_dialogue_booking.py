@@ -110,6 +110,28 @@ async def test_a_hang_up_after_the_read_back_books_nothing() -> None:
     assert call.responder.outcome() is Outcome.PARTIAL
 
 
+async def test_a_number_that_had_to_be_repaired_is_read_back_before_it_is_booked() -> None:
+    call = PhoneCall("fr")
+    turn = "Réservez un détartrage mardi à 10h. Je m'appelle Marie Curie, mon numéro est le 0,612,3456,610,8."
+    reply = await call.say(turn)
+    assert reply.expects == "yes_no"
+    assert "06 12 34 56 78" in reply.text
+    assert call.memory.sold() == []
+
+
+async def test_a_number_that_breaks_off_is_completed_and_not_asked_for_from_the_start() -> None:
+    call = PhoneCall("fr")
+    turn = "Un rendez-vous mardi à 10h pour un détartrage. Je m'appelle Marie Curie, mon numéro est le 06 12 34 56"
+    assert "06 12 34 56" in (await call.say(turn)).text
+    assert (await call.say("78")).expects == "yes_no"
+
+
+async def test_a_caller_who_begins_with_their_name_is_not_asked_for_it_again() -> None:
+    call = PhoneCall()
+    assert (await call.say("my name is Ann Lee")).text in ("How can I help you?", "What can I do for you?")
+    assert (await call.say("book a cleaning on tuesday at ten")).expects == "phone"
+
+
 READ_BACK = ["book a cleaning tuesday at ten", "Marie Curie", "0612345678"]
 
 

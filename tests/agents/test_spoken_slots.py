@@ -11,7 +11,7 @@ from agents.understanding.dates import Clock, Window, find_when, resolved
 from agents.understanding.emails import find_email
 from agents.understanding.language_pack import LanguagePack, pack_for
 from agents.understanding.names import NameHint, corrected_name, find_name, merged_name
-from agents.understanding.phones import find_phone, national_digits, spoken_phone
+from agents.understanding.phones import Hearing, find_phone, national_digits, spoken_phone
 from agents.understanding.yes_no import Answer, read_answer
 
 EN, FR = pack_for("en"), pack_for("fr")
@@ -156,6 +156,16 @@ def test_a_number_given_in_two_turns_is_one_number() -> None:
     rest = find_phone(EN.words("thirty four fifty six seventy eight"), EN, "FR", expected=True, before=first.digits)
     assert rest is not None
     assert rest.e164 == "+33612345678"
+
+
+def test_a_pair_written_as_a_sum_is_undone_and_marked_as_unsure() -> None:
+    for heard in ("06 12 34 56 60 18", "06 12 34 56 60 10 8", "0,612,3456,610,8"):
+        phone = find_phone(FR.words(heard), FR, "FR", expected=True)
+        assert phone is not None
+        assert (phone.e164, phone.hearing) == ("+33612345678", Hearing.REPAIRED), heard
+    clear = find_phone(FR.words("06 12 34 56 78"), FR, "FR", expected=True)
+    assert clear is not None
+    assert clear.hearing is Hearing.CLEAR
 
 
 def test_small_numbers_are_not_telephone_numbers() -> None:

@@ -68,6 +68,13 @@ PACK = LanguagePack(
     digit_repeats={"double": 2, "deux fois": 2, "triple": 3},
     hundred=frozenset(),
     plus=frozenset({"plus"}),
+    misheard_figures=(
+        (r"60?10(\d)", r"7\1"),
+        (r"60?1(\d)", r"7\1"),
+        (r"42010(\d)", r"9\1"),
+        (r"4201(\d)", r"9\1"),
+        (r"420(\d)", r"8\1"),
+    ),
     phone_filler=frozenset({"euh", "puis", "et", "alors", "le", "tiret"}),
     weekdays=(
         ("lundi", "lundis"),
