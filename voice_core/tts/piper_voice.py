@@ -1,7 +1,7 @@
 """Any Piper voice file, as an option: hundreds of neural voices, each an .onnx with its .onnx.json.
 
-Needs the extra `piper` (its licence is GPL-3.0, so it is not a default). 10-20 times real time on one core:
-a short clause takes 60-100 ms. `EmbeddedTts` builds it for "piper:/path/to/voice.onnx".
+Needs the extra `piper` (its licence is GPL-3.0, so it is not a default). A medium voice took 200 ms for "Sure."
+on a busy two-core machine, 3 times real time. `EmbeddedTts` builds it for "piper:/path/to/voice.onnx".
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """When each written word has been heard, for engines that only tell how long the whole clause is.
 
 Every word weighs as much as its letters usually take, and pauses found in the audio are given to the
-punctuation that caused them. Against espeak's own word events the error is 62 ms on average in French,
-64 in Spanish, 73 in Arabic, 90 in English (where only Piper needs it); `benchmarks/tts.py` prints it.
+punctuation that caused them. Against espeak's own word events the error is 60-70 ms on average in French
+and Spanish and 80-90 in English, where only Piper needs it (`benchmarks/tts.py` prints it).
 """
 
 import re
