@@ -65,8 +65,8 @@ class CallDesk:
         equipment = self._equipment
         if equipment is None:
             raise CallRefused("starting", "Parley is starting, try again in a few seconds.")
-        tenant = _tenant_for(equipment.tenants, start.key, peer)
-        language = _language_for(tenant, start.language)
+        tenant = tenant_for(equipment.tenants, start.key, peer)
+        language = language_for(tenant, start.language)
         call_id = self._new_call_id()
         structlog.contextvars.bind_contextvars(call_id=call_id, tenant_id=tenant.id)
         recording = equipment.recordings / f"{call_id}.wav"
@@ -115,7 +115,8 @@ def _write_private(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _tenant_for(tenants: TenantDirectory, key: str | None, peer: Peer) -> TenantConfig:
+def tenant_for(tenants: TenantDirectory, key: str | None, peer: Peer) -> TenantConfig:
+    """The tenant that this key, or this machine without one, may call. Raises CallRefused unauthorized."""
     if key:
         tenant = tenants.by_key(key)
         if tenant is None:
@@ -136,7 +137,8 @@ def _recognizer_for(equipment: Equipment, tenant: TenantConfig, asked: str | Non
     return equipment.engines[tenant.id].recognizer(language)
 
 
-def _language_for(tenant: TenantConfig, language: str | None) -> str:
+def language_for(tenant: TenantConfig, language: str | None) -> str:
+    """The tenant's code for the language asked for, its default for None. Raises CallRefused unsupported_language."""
     if language is None:
         return tenant.default_language
     code = language.lower().split("-")[0]
