@@ -73,7 +73,6 @@ class CallDesk:
         recorder = CallRecorder(recording, leg.sample_rate)
         archive = _Archive(CallStore(equipment.store), tenant.id, recorder, recording.with_suffix(".events.jsonl"))
         recognizer = _recognizer_for(equipment, tenant, start.language, language)
-        recognizer.bias(tenant.terms)
         log.info("call_started", language=language, rate_hz=leg.sample_rate)
         return VoiceCall(
             leg=leg,
@@ -82,7 +81,7 @@ class CallDesk:
             responder=equipment.responders.make(tenant, call_id=call_id, language=language),
             vad=equipment.vad,
             pacer=equipment.pacer,
-            settings=CallSettings(call_id=call_id, language=language, recording=str(recording)),
+            settings=CallSettings(call_id=call_id, language=language, terms=tenant.terms, recording=str(recording)),
             recorder=recorder,
             archive=archive,
             clock=time.monotonic,

@@ -86,6 +86,9 @@ async def build_equipment(
     registry = EngineRegistry(embedded, host, os.environ, clock=clock)
     stack.push_async_callback(registry.aclose)
     engines = {tenant.id: _engines_of(registry, tenant) for tenant in tenants.tenants}
+    for name, fault in (await registry.warm_up()).items():
+        progress.note(f"Warning: {name} does not answer ({fault}); calls begin with the next engine")
+        log.warning("engine_not_answering", engine=name)
     responders = ResponderFactory(store, tenants.tenants, engines, registry, utc_now)
     progress.note("  rehearsing...")
     for tenant in tenants.tenants:

@@ -6,7 +6,9 @@ keeps is the figure that density is judged by.
 """
 
 import asyncio
+import contextvars
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -47,9 +49,12 @@ class Pacer:
             self._handle = None
 
     def add(self, tick: Callable[[], None]) -> int:
-        """Register a tick; the number returned removes it."""
+        """Register a tick; the number returned removes it.
+
+        It runs in the context it was registered in, so that what it logs names its call.
+        """
         self._next_id += 1
-        self._ticks[self._next_id] = tick
+        self._ticks[self._next_id] = partial(contextvars.copy_context().run, tick)
         return self._next_id
 
     def remove(self, registration: int) -> None:

@@ -150,7 +150,9 @@ class Production:
                     chunk = await anext(chunks)
                 except StopAsyncIteration:
                     break
-            self._playout.add(reply_id, clause, resampler.push(chunk.pcm), chunk.words)
+            # A long clause takes several ms to resample: not on the loop, where all calls wait.
+            pcm = await asyncio.to_thread(resampler.push, chunk.pcm)
+            self._playout.add(reply_id, clause, pcm, chunk.words)
             if first:
                 self._feed(ev.ClauseReady(reply_id, clause))
                 first = False

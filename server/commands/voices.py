@@ -3,7 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import soundfile
@@ -12,10 +12,12 @@ import typer
 from context.errors import ContextError
 from context.home import Home
 from context.tenant import LANGUAGES
-from server.voice_list import ListedVoice, listed
 from voice_core.errors import VoiceError
 from voice_core.frames import Pcm16
 from voice_core.speech import Voice
+
+if TYPE_CHECKING:
+    from server.voice_list import ListedVoice
 
 COLUMNS = ("engine", "voice", "language", "quality", "licence", "ready")
 
@@ -46,6 +48,9 @@ def voices(
     try:
         models = Home.open(home).models
         if say is None:
+            # Imported here: the providers' framework takes seconds to import, which every command would wait for.
+            from server.voice_list import listed
+
             _show(list(listed(language, models)))
         else:
             _speak(say, language or "en", voice, out, models)
@@ -54,7 +59,7 @@ def voices(
         raise typer.Exit(1) from None
 
 
-def _show(found: list[ListedVoice]) -> None:
+def _show(found: "list[ListedVoice]") -> None:
     rows = [COLUMNS, *(_row(voice) for voice in found)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS) - 1)]
     for row in rows:
@@ -62,7 +67,7 @@ def _show(found: list[ListedVoice]) -> None:
         typer.echo("  ".join([*cells, row[-1]]))
 
 
-def _row(voice: ListedVoice) -> tuple[str, ...]:
+def _row(voice: "ListedVoice") -> tuple[str, ...]:
     ready = "yes, default" if voice.default and voice.ready else voice.get or "yes"
     return (voice.engine, voice.name, voice.language, voice.quality, voice.licence, ready)
 
