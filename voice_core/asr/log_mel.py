@@ -39,7 +39,7 @@ def _hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 def mel_filters() -> NDArray[np.float32]:
     """Triangular filters of equal area from 0 Hz to 8 kHz, shape (80, 201)."""
     top_mel = 15.0 + np.log(ANALYSIS_HZ / 2 / 1000.0) / (np.log(6.4) / 27.0)
-    corners = _hz(np.linspace(0.0, top_mel, N_MELS + 2))
+    corners = _hz(np.arange(N_MELS + 2, dtype=np.float64) * (top_mel / (N_MELS + 1)))
     bins = np.fft.rfftfreq(N_FFT, 1.0 / ANALYSIS_HZ)
     rising = (bins[None, :] - corners[:-2, None]) / (corners[1:-1] - corners[:-2])[:, None]
     falling = (corners[2:, None] - bins[None, :]) / (corners[2:] - corners[1:-1])[:, None]

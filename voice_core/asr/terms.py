@@ -103,8 +103,11 @@ class TermList:
         """
         found: list[Candidate] = []
         plain = [bare(word) for word in words]
+        right = {place for start, term in self._exact(plain) for place in range(start, start + len(term.words))}
         for start in range(len(words)):
             for end in range(start + 1, min(len(words), start + self._longest + 1) + 1):
+                if not right.isdisjoint(range(start, end)):
+                    break
                 key = sound_key("".join(plain[start:end]))
                 if len(key) < _SHORTEST_KEY - 1:
                     continue
@@ -115,7 +118,7 @@ class TermList:
                     key, self._keys, scorer=fuzz.ratio, score_cutoff=100 * least, limit=MOST_CANDIDATES
                 ):
                     term, similarity = self._terms[number], ratio / 100
-                    if abs(end - start - len(term.words)) > 1 or _holds(plain[start:end], term.words):
+                    if abs(end - start - len(term.words)) > 1:
                         continue
                     spare = _ALLOWANCE_NATS + _ALLOWANCE_NATS_PER_SIMILARITY * (similarity - LEAST_SIMILARITY)
                     found.append(Candidate(start, end, term, similarity, _COMMON_ALLOWANCE_NATS if common else spare))
@@ -123,15 +126,14 @@ class TermList:
         found.sort(key=lambda c: (-c.similarity, abs(c.end - c.start - len(c.term.words)), c.start))
         return found
 
-    def spelled(self, words: Sequence[str]) -> list[str]:
-        """`words` with every term that was heard right written the tenant's way."""
-        spelled = list(words)
-        for term in self._terms:
-            size = len(term.words)
-            for start in range(len(spelled) - size + 1):
-                if tuple(bare(word) for word in spelled[start : start + size]) == term.words:
-                    spelled[start : start + size] = _put(spelled, start, start + size, term).split(" ")
-        return spelled
+    def _exact(self, plain: Sequence[str]) -> list[tuple[int, Term]]:
+        """Where terms were heard right, first word and term."""
+        return [
+            (start, term)
+            for term in self._terms
+            for start in range(len(plain) - len(term.words) + 1)
+            if tuple(plain[start : start + len(term.words)]) == term.words
+        ]
 
     def corrected(self, text: str, score: Callable[[str], float], is_common: Callable[[str], bool]) -> str:
         """`text` with misheard terms put right.
@@ -155,13 +157,21 @@ class TermList:
             changed = " ".join([*words[: candidate.start], replaced, *words[candidate.end :]])
             if score(changed) >= heard - candidate.allowance_nats:
                 changes.append(candidate)
-        for change in sorted(changes, key=lambda c: -c.start):
-            words[change.start : change.end] = [_put(words, change.start, change.end, change.term)]
-        return " ".join(self.spelled(" ".join(words).split()))
+        # Terms heard right are written the tenant's way; from the last place on, so that places stay true.
+        spelled = [(start, start + len(term.words), term) for start, term in self._exact([bare(w) for w in words])]
+        places = spelled + [(change.start, change.end, change.term) for change in changes]
+        for start, end, term in sorted(_apart(places), key=lambda place: -place[0]):
+            words[start:end] = [_put(words, start, end, term)]
+        return " ".join(words)
 
 
-def _holds(words: Sequence[str], part: tuple[str, ...]) -> bool:
-    return any(tuple(words[at : at + len(part)]) == part for at in range(len(words) - len(part) + 1))
+def _apart(places: list[tuple[int, int, Term]]) -> list[tuple[int, int, Term]]:
+    """The longest of `places` that overlap each other, and all others."""
+    kept: list[tuple[int, int, Term]] = []
+    for place in sorted(places, key=lambda p: p[0] - p[1]):
+        if all(place[1] <= other[0] or other[1] <= place[0] for other in kept):
+            kept.append(place)
+    return kept
 
 
 def _put(words: Sequence[str], start: int, end: int, term: Term) -> str:

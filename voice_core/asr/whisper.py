@@ -11,7 +11,7 @@ silence 10.5 %, 53 ms.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import ctranslate2
 import msgspec
@@ -74,7 +74,7 @@ def _speech_like_burst(seconds: float) -> NDArray[np.int16]:
 
 def _view(array: NDArray[np.float32]) -> Any:
     """`array` as CTranslate2 takes it, without a copy: valid as long as `array` lives."""
-    return ctranslate2.StorageView.from_array(array)
+    return cast(Any, ctranslate2).StorageView.from_array(array)
 
 
 class WhisperModel:
@@ -162,16 +162,21 @@ class WhisperModel:
         return float(np.log(np.maximum(aligned.text_token_probs, 1e-9)).sum())
 
     def decode(self, encoded: Encoded, duration_s: float, language: str, repetition_penalty: float = 1.0) -> Heard:
-        """The likeliest words, greedily; `language` is Whisper's code. Raises EngineError."""
+        """The likeliest words, greedily; `language` is Whisper's code. Raises EngineError.
+
+        Giving it the words that earlier partials agreed on, to decode the rest only, was measured: no
+        CPU saved on partials, and finals stop early (word error rate 10 % -> 43 %).
+        """
+        prompt = self._prompt(language)
         tokens = int(duration_s * _TOKENS_PER_S.get(language, max(_TOKENS_PER_S.values()))) + _SPARE_TOKENS
         try:
             result: Any = self._network.generate(
                 _view(encoded),
-                [self._prompt(language)],
+                [prompt],
                 beam_size=1,
                 repetition_penalty=repetition_penalty,
                 # CTranslate2 generates at most half of max_length, and max_length less the prompt.
-                max_length=min(448, 2 * tokens),
+                max_length=min(448, max(2 * tokens, tokens + len(prompt))),
                 return_scores=True,
                 return_no_speech_prob=True,
             )[0]
