@@ -168,9 +168,11 @@ def _by_words(text: str, language: str, policy: EndpointPolicy) -> tuple[float, 
         return policy.dangling_ms, "digits"
     if _digits_at_end(words, language) >= _DIGIT_RUN_WHOLE:
         return policy.unsure_ms, "whole_number"
-    if len(words) <= 2 and last in lists.answers:
-        return policy.complete_ms, "complete"
     if _QUESTION.search(text):
+        return policy.complete_ms, "complete"
+    if all(word in lists.greetings for word in words):
+        return policy.unsure_ms, "greeting"
+    if len(words) <= 2 and last in lists.answers:
         return policy.complete_ms, "complete"
     if _SENTENCE_END.search(text) and len(words) >= 2:
         return policy.complete_ms, "complete"

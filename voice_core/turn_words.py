@@ -15,7 +15,8 @@ class TurnWords(msgspec.Struct, frozen=True):
 
     dangling: words after which a sentence goes on. fillers: hesitations. openers: words that ask a
     question when they come first. backchannels: "I am listening", not "let me speak". stops: always an
-    interruption, however short. answers: one-word answers that are complete by themselves.
+    interruption, however short. answers: one-word answers that are complete by themselves. greetings: words
+    that callers begin with; hardly anybody calls to say no more than that.
     """
 
     dangling: frozenset[str]
@@ -23,6 +24,7 @@ class TurnWords(msgspec.Struct, frozen=True):
     backchannels: frozenset[str]
     stops: frozenset[str]
     answers: frozenset[str]
+    greetings: frozenset[str]
     spoken_symbols: frozenset[str]
 
 
@@ -52,6 +54,7 @@ _EN = TurnWords(
     ),
     stops=_words("no stop wait hold_on hang_on excuse_me sorry hello pardon actually but what"),
     answers=_words("yes no yeah yep nope ok okay sure right correct hello hi bye goodbye thanks please exactly none"),
+    greetings=_words("hello hi hey good morning afternoon evening there"),
     spoken_symbols=_words("at dot dash hyphen underscore point plus"),
 )
 _FR = TurnWords(
@@ -74,6 +77,7 @@ _FR = TurnWords(
     ),
     stops=_words("non stop attendez attends pardon excusez-moi excusez_moi mais allô allo quoi"),
     answers=_words("oui non ouais ok d'accord bonjour merci exactement voilà si allô aucun bonsoir parfait"),
+    greetings=_words("bonjour bonsoir allô allo salut madame monsieur mesdames"),
     spoken_symbols=_words("arobase point tiret underscore plus"),
 )
 _ES = TurnWords(
@@ -93,6 +97,7 @@ _ES = TurnWords(
     ),
     stops=_words("no para espere espera perdón perdone disculpe oiga pero qué hola"),
     answers=_words("sí si no vale ok claro hola gracias exacto adiós ninguno"),
+    greetings=_words("hola buenos buenas buen día días tardes noches"),
     spoken_symbols=_words("arroba punto guión guion más"),
 )
 _AR = TurnWords(
@@ -104,6 +109,7 @@ _AR = TurnWords(
     backchannels=_words("نعم أيوه ايوه أيوا حسنا طيب تمام اه آه صح مفهوم اوكي أجل ممتاز"),
     stops=_words("لا قف انتظر لحظة عفوا لكن ماذا مرحبا ألو"),
     answers=_words("نعم لا أجل تمام مرحبا شكرا ألو"),
+    greetings=_words("مرحبا أهلا السلام عليكم صباح مساء الخير"),
     spoken_symbols=_words("نقطة شرطة"),
 )
 _ARY = TurnWords(
@@ -112,6 +118,7 @@ _ARY = TurnWords(
     backchannels=_AR.backchannels | _words("واخا إيه ايه مزيان صافي wakha iyeh mzyan safi ok"),
     stops=_AR.stops | _words("بلاتي صبر سمح_ليا blati la"),
     answers=_AR.answers | _words("واخا إيه ايه لا صافي wakha la iyeh"),
+    greetings=_AR.greetings | _words("سلام salam"),
     spoken_symbols=_AR.spoken_symbols,
 )
 

@@ -96,6 +96,8 @@ class LanguagePack(msgspec.Struct, frozen=True, kw_only=True):
     phone_filler: frozenset[str]
     """Words that may stand between the digits of a number ("um", "then")."""
 
+    homophones: tuple[tuple[str, str], ...] = ()
+    """(pattern over the text as received, what was said): see `agents.understanding.homophones`."""
     misheard_figures: tuple[tuple[str, str], ...] = ()
     """(pattern, replacement) for pairs that recognisers write as sums: "60 10 8" for soixante-dix-huit."""
 

@@ -13,6 +13,7 @@ import msgspec
 
 from agents.understanding.dates import When, find_when
 from agents.understanding.emails import find_email
+from agents.understanding.homophones import put_right
 from agents.understanding.intents import Intent, Request, read_requests
 from agents.understanding.language_pack import LanguagePack, bounded, pack_for
 from agents.understanding.language_text import Words
@@ -83,7 +84,7 @@ class Understander:
     ) -> Reading:
         """Read one turn. digits: of a telephone number, dictated in the turns before."""
         pack = self.packs[language]
-        words = pack.words(text)
+        words = pack.words(put_right(text, pack))
         requests = read_requests(words, pack)
         intents = frozenset[Intent]().union(*(request.intents for request in requests))
         phone = find_phone(words, pack, self._tenant.country, expected=awaited is Awaited.PHONE, before=digits)

@@ -39,6 +39,9 @@ ENGLISH = [
 ]
 
 FRENCH = [
+    ("à qu'elle leur ferme et vous le samedi.", "Nous fermons à 13h samedi."),
+    ("et qu'on vient couper un détartrage", "65"),
+    ("qu'elle est le prix d'une couronne", "550"),
     ("Bonjour, à quelle heure vous fermez le samedi ?", "Nous fermons à 13h samedi."),
     ("vous ouvrez à quelle heure le lundi", "Nous ouvrons à 9h lundi."),
     ("vous êtes ouverts le dimanche", "fermés dimanche"),

@@ -37,6 +37,20 @@ def test_whole_sentences_and_one_word_answers_are_answered_at_once(text: str, la
 @pytest.mark.parametrize(
     ("text", "language"),
     [
+        ("Bonjour !", "fr"),
+        ("Good morning.", "en"),
+        ("Buenos días.", "es"),
+        ("مرحبا", "ar"),
+        ("سلام", "ary"),
+    ],
+)
+def test_the_question_behind_a_greeting_is_waited_for(text: str, language: str) -> None:
+    assert POLICY.complete_ms < delay(text, language) <= POLICY.unsure_ms
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
         ("I would like to book an appointment for my", "en"),
         ("I need it on Tuesday or", "en"),
         ("Well, um", "en"),

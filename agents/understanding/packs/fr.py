@@ -68,6 +68,15 @@ PACK = LanguagePack(
     digit_repeats={"double": 2, "deux fois": 2, "triple": 3},
     hundred=frozenset(),
     plus=frozenset({"plus"}),
+    # Heard by Whisper base from clear callers, some of them every time; in this order.
+    homophones=(
+        (r"[àa] qu(?:'|’| )?el(?:le)?s? (?:l['’]heures?|leurs?|heures?|ordres?|or)\b", "à quelle heure"),
+        (r"(quelle heure|quand|comment|où|que) (\w+)e et vous\b", r"\1 \2ez-vous"),
+        (r"qu['’]on vient (?=co[uû])", "combien "),
+        (r"qu['’]elle(s?) (?=est|sont)", r"quelle\1 "),
+        (r"je dis,? (?=(?:[àa]|vers) (?:\d|midi)|matin\b|apr[èe]s[ -]midi\b|prochain\b|soir\b)", "jeudi "),
+        (r"vendre ?dit?s?,? (?=(?:[àa]|vers) |matin\b|apr[èe]s[ -]midi\b|prochain\b|soir\b)", "vendredi "),
+    ),
     misheard_figures=(
         (r"60?10(\d)", r"7\1"),
         (r"60?1(\d)", r"7\1"),
