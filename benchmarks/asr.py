@@ -1,12 +1,13 @@
 """Word errors, CPU and delay of the embedded recogniser beside stock faster-whisper.
 
 `python -m benchmarks.asr --speech DIR [--lang en fr es] [--limit N] [--out FILE]` decodes every
-recording with both, in turns, on the same models: ours greedy on short windows, as a call uses it,
+recording with both, in turns, on the same models: ours on short windows, as a call uses it,
 and faster-whisper with its defaults (beam of 5, 30 s window). CPU is that of the whole process.
 """
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import tempfile
 import time
@@ -95,19 +96,41 @@ async def decode_once(engine: WhisperEngine, pcm: Pcm16, language: str, tally: T
         return (await recognizer.decode(DecodeKind.FINAL)).text
 
 
+class CallTime:
+    """Time as in a call, without waiting for it: goes with the audio, and with CPU while decoding."""
+
+    def __init__(self) -> None:
+        self.audio_s = 0.0
+        self._busy_until_s = 0.0
+        self._decode_began: tuple[float, float] | None = None
+
+    def __call__(self) -> float:
+        """Seconds since the call began."""
+        if self._decode_began is None:
+            return max(self.audio_s, self._busy_until_s)
+        began_s, cpu_s = self._decode_began
+        return began_s + time.process_time() - cpu_s
+
+    def __enter__(self) -> None:
+        self._decode_began = (self(), time.process_time())
+
+    def __exit__(self, *_: object) -> None:
+        self._busy_until_s, self._decode_began = self(), None
+
+
 async def decode_live(engine: WhisperEngine, pcm: Pcm16, language: str, tally: Tally) -> str:
     """As in a call: frame by frame, partials while the caller speaks, then the final."""
-    recognizer = engine.recognizer((language,))
+    now = CallTime()
+    recognizer = engine.recognizer((language,), clock=now)
     recognizer.begin(0)
     frame = frame_samples(ANALYSIS_HZ)
     with Stopwatch(tally):
         for number, start in enumerate(range(0, len(pcm), frame), 1):
             recognizer.push(pcm[start : start + frame])
+            now.audio_s = number * FRAME_MS / 1000
             if number * FRAME_MS % PARTIAL_EVERY_MS == 0:
-                try:
+                with now, contextlib.suppress(DecodeDropped):
                     await recognizer.decode(DecodeKind.PARTIAL)
-                except DecodeDropped:
-                    continue
         return (await recognizer.decode(DecodeKind.FINAL)).text
 
 

@@ -12,13 +12,15 @@ from voice_core.asr.recognizer import LONGEST_UTTERANCE_S, PREROLL_S, PreRoll, W
 from voice_core.asr.utterance import EARLIEST_CUT_S, LONGEST_PIECE_S, Understood, Utterance, quietest_cut
 from voice_core.asr.whisper import Heard
 from voice_core.frames import ANALYSIS_HZ, Pcm16
-from voice_core.speech import DecodeKind
+from voice_core.speech import DecodeDropped, DecodeKind
 
 
 class ScriptedEngine:
     """Answers each decode with the next of `answers`, and remembers what it was asked."""
 
-    def __init__(self, *answers: str | Understood) -> None:
+    def __init__(self, *answers: str | Understood, decode_s: float = 0.0) -> None:
+        self.now_s = 0.0
+        self._decode_s = decode_s
         self._answers = list(answers)
         self.asked: list[Utterance] = []
         self.ready = asyncio.Event()
@@ -28,13 +30,14 @@ class ScriptedEngine:
         self.asked.append(utterance)
         answer = self._answers.pop(0)
         await self.ready.wait()
+        self.now_s += self._decode_s
         if isinstance(answer, str):
             return Understood(Heard(answer, utterance.language or "en", -0.2, 0.01))
         return answer
 
 
 def recognizer(engine: ScriptedEngine, *languages: str) -> WhisperRecognizer:
-    return WhisperRecognizer(engine, LanguageTracker(languages or ("en",), None), clock=lambda: 0.0)
+    return WhisperRecognizer(engine, LanguageTracker(languages or ("en",), None), clock=lambda: engine.now_s)
 
 
 def tone(seconds: float) -> Pcm16:
@@ -71,6 +74,19 @@ async def test_a_new_utterance_remembers_nothing_of_the_last() -> None:
     rec.push(tone(0.5))
     assert (await rec.decode(DecodeKind.FINAL)).stable == ""
     assert len(engine.asked[1].frames) == pytest.approx(50, abs=3)
+
+
+async def test_partials_take_a_third_of_the_time_at_most_and_finals_are_never_held_back() -> None:
+    engine = ScriptedEngine(*["words"] * 8, decode_s=0.2)
+    rec = recognizer(engine)
+    rec.begin(0)
+    rec.push(tone(1.0))
+    assert (await rec.decode(DecodeKind.PARTIAL)).decode_ms == pytest.approx(200)
+    engine.now_s = 0.55
+    with pytest.raises(DecodeDropped):
+        await rec.decode(DecodeKind.PARTIAL)
+    assert (await rec.decode(DecodeKind.FINAL)).text == "words"
+    assert (await rec.decode(DecodeKind.PARTIAL)).text == "words"
 
 
 async def test_without_an_utterance_nothing_is_asked() -> None:

@@ -18,7 +18,7 @@ from voice_core.asr.models import find_tiny_en, prepare_base
 from voice_core.asr.recognizer import WhisperRecognizer
 from voice_core.asr.scheduler import DecodeScheduler, Ticket
 from voice_core.asr.utterance import LONGEST_PIECE_S, Understood, Utterance, quietest_cut
-from voice_core.asr.whisper import Encoded, Heard, WhisperModel
+from voice_core.asr.whisper import Effort, Encoded, Heard, WhisperModel
 from voice_core.errors import EngineUnavailable
 from voice_core.speech import DecodeKind
 
@@ -111,7 +111,7 @@ class WhisperEngine:
         ticket.check()
         found = model.languages(encoded, utterance.among)
         ticket.check()
-        heard = model.hear(frames, max(found, key=lambda code: found[code]), encoded=encoded, retry=utterance.final)
+        heard = model.hear(frames, max(found, key=lambda code: found[code]), encoded=encoded, effort=utterance.effort)
         return self._biased(heard, model, encoded, utterance, ticket), found
 
     def _hear(
@@ -120,13 +120,15 @@ class WhisperEngine:
         model = self._model_for(language)
         encoded = model.encode(frames)
         ticket.check()
-        may_switch = utterance.final and len(utterance.among) > 1 and len(frames) >= SWITCH_S * FRAMES_PER_S
+        may_switch = (
+            utterance.effort is Effort.THOROUGH and len(utterance.among) > 1 and len(frames) >= SWITCH_S * FRAMES_PER_S
+        )
         found: dict[str, float] = {}
         if may_switch and model.multilingual:
             found = model.languages(encoded, utterance.among)
             ticket.check()
             language = clearly_another(found, language, len(frames) / FRAMES_PER_S) or language
-        heard = model.hear(frames, language, encoded=encoded, retry=utterance.final)
+        heard = model.hear(frames, language, encoded=encoded, effort=utterance.effort)
         if may_switch and not model.multilingual and heard.text and heard.logprob < DOUBT_LOGPROB:
             ticket.check()
             found = self._detect(frames, utterance.among)[1]
@@ -134,13 +136,13 @@ class WhisperEngine:
             if other is not None:
                 model = self._model_for(other)
                 encoded = model.encode(frames)
-                heard = model.hear(frames, other, encoded=encoded, retry=utterance.final)
+                heard = model.hear(frames, other, encoded=encoded, effort=utterance.effort)
         return self._biased(heard, model, encoded, utterance, ticket), found
 
     def _biased(
         self, heard: Heard, model: WhisperModel, encoded: Encoded, utterance: Utterance, ticket: Ticket
     ) -> Heard:
-        if utterance.terms is None or not utterance.final or not heard.text:
+        if utterance.terms is None or utterance.effort is Effort.QUICK or not heard.text:
             return heard
         ticket.check()
         text = utterance.terms.corrected(

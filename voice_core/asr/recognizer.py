@@ -5,6 +5,7 @@ for transcripts of the utterance so far. Implements `voice_core.speech.Recognize
 `WhisperEngine.recognizer`, driven by `VoiceCall`.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -14,8 +15,9 @@ from voice_core.asr.log_mel import FRAMES_PER_S, LogMel
 from voice_core.asr.loops import bare
 from voice_core.asr.terms import TermList
 from voice_core.asr.utterance import Engine, Utterance
+from voice_core.asr.whisper import Effort
 from voice_core.frames import ANALYSIS_HZ, Pcm16
-from voice_core.speech import DecodeKind, Transcript
+from voice_core.speech import DecodeDropped, DecodeKind, Transcript
 
 PREROLL_S = 2.0
 """Audio kept before an utterance begins: voice detection is sure only after the first syllable."""
@@ -23,6 +25,8 @@ LONGEST_UTTERANCE_S = 120.0
 """An utterance that nobody decodes keeps its newest two minutes."""
 SHORTEST_S = 0.1
 """Less than this holds no word."""
+PARTIAL_SHARE = 1 / 3
+"""Part of the time that a call's partials may take: long utterances are decoded again less often."""
 _BATCH_SAMPLES = ANALYSIS_HZ // 10
 """Spectrogram frames are computed ten at a time: the cost is in the calls, not in the samples."""
 _NOT_DETECTED: tuple[Mapping[str, float], float] = ({}, 0.0)
@@ -82,6 +86,7 @@ class WhisperRecognizer:
         self._committed: list[str] = []
         self._previous = ""
         self._detected = _NOT_DETECTED
+        self._next_partial_s = -math.inf
 
     def push(self, pcm: Pcm16) -> None:
         """Take the next samples, 16 kHz mono, in pieces of any length."""
@@ -124,15 +129,20 @@ class WhisperRecognizer:
         self._listen(mel)
         if mel.duration_s < SHORTEST_S and not self._committed:
             return Transcript(text="", language=self._tracker.current)
+        if kind is DecodeKind.PARTIAL and asked_s < self._next_partial_s:
+            raise DecodeDropped
         first, before = mel.first, tuple(self._committed)
         utterance = Utterance(
             frames=mel.frames(),
             language=whisper_code(self._tracker.current) if self._tracker.settled else None,
             among=self._tracker.codes,
             terms=self._terms,
-            final=kind is DecodeKind.FINAL,
+            effort=Effort.THOROUGH if kind is DecodeKind.FINAL else Effort.QUICK,
         )
         understood = await self._engine.understand(kind, utterance)
+        decode_s = self._clock() - asked_s
+        if kind is DecodeKind.PARTIAL:
+            self._next_partial_s = asked_s + decode_s / PARTIAL_SHARE
         # The utterance may be over by now, or another decode may have committed the same piece.
         if self._mel is mel and mel.first == first and understood.committed_frames:
             mel.drop_before(first + understood.committed_frames)
@@ -150,7 +160,7 @@ class WhisperRecognizer:
             language=self._tracker.named(heard.language),
             confidence=heard.confidence,
             stable=stable,
-            decode_ms=(self._clock() - asked_s) * 1000,
+            decode_ms=decode_s * 1000,
         )
 
     def finish(self) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from voice_core.asr.log_mel import FRAMES_PER_S, Frames
 from voice_core.asr.terms import TermList
-from voice_core.asr.whisper import Heard
+from voice_core.asr.whisper import Effort, Heard
 from voice_core.speech import DecodeKind
 
 LONGEST_PIECE_S = 24.0
@@ -26,15 +26,14 @@ class Utterance(msgspec.Struct, frozen=True):
     """What is to be decoded, and what is known about it.
 
     frames: all of its log-mel. language: Whisper's code, None when it is to be detected first.
-    among: codes that may be spoken. terms: names to
-    prefer. final: worth a second try when the decoder looped.
+    among: codes that may be spoken. terms: names to prefer; a QUICK effort leaves them out.
     """
 
     frames: Frames
     language: str | None
     among: tuple[str, ...]
     terms: TermList | None = None
-    final: bool = True
+    effort: Effort = Effort.THOROUGH
 
 
 class Understood(msgspec.Struct, frozen=True):
