@@ -63,7 +63,8 @@ def compression_ratio(text: str) -> float:
 
 def is_loop(text: str, duration_s: float) -> bool:
     """Whether `text` cannot have been said in `duration_s` seconds as it stands."""
-    words = [word for written in text.split() if (word := bare(written))]
+    # Hyphens part words here: "A-A-A-A-A" is a loop too.
+    words = [word for written in text.replace("-", " ").split() if (word := bare(written))]
     if len(words) > _ALLOWANCE_WORDS + FASTEST_WORDS_PER_S * duration_s:
         return True
     if len(text) >= _SHORTEST_TEXT_FOR_COMPRESSION and compression_ratio(text) > COMPRESSION_LIMIT:
