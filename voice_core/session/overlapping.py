@@ -69,6 +69,8 @@ class Overlapping(Listening):
             spoken=reply.text,
             answering=reply.expects if reply.on_last_clause else None,
             final=final,
+            confidence=event.confidence,
+            length_ms=(turn.stopped_ms if final else self._now_ms) - turn.began_ms,
         )
         if judged is Verdict.WORDS:
             self._take_floor(event, turn, reply)
