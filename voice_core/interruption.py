@@ -62,7 +62,8 @@ def verdict(
         return Verdict.NOISE
     lists = turn_words(language)
     joined = " ".join(words)
-    hummed = answering is None and length_ms < _HUM_MAX_MS and confidence < _HUM_CONFIDENCE
+    unsure = _of_one_saying(confidence, words) < _HUM_CONFIDENCE
+    hummed = answering is None and length_ms < _HUM_MAX_MS and unsure
     if hummed and (words[0] not in lists.stops or words[0] in _HUM_WRITTEN):
         return Verdict.BACKCHANNEL
     if words[0] in lists.stops or any(joined.startswith(stop) for stop in lists.stops if " " in stop):
@@ -75,6 +76,19 @@ def verdict(
     if not final and len(words) < _WORDS_MIN_UNFINISHED:
         return Verdict.BACKCHANNEL
     return Verdict.WORDS
+
+
+def _of_one_saying(confidence: float, words: list[str]) -> float:
+    """The confidence without the recogniser's habit of writing a short sound twice.
+
+    The second time is sure once the first is written, so the geometric mean over both has lost its power:
+    "Mama. Mama." had 0.36 where "Mama." had 0.18.
+    """
+    for length in range(1, len(words) // 2 + 1):
+        times, rest = divmod(len(words), length)
+        if not rest and words == words[:length] * times:
+            return confidence**times
+    return confidence
 
 
 def _all_backchannel(words: list[str], known: frozenset[str]) -> bool:
