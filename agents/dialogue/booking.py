@@ -158,6 +158,11 @@ class BookingFlow:
         draft = state.draft.but(day=None, until=None, clock=None, window=None, earliest=False, start=None)
         return await self.step(state.but(offered=()), draft)
 
+    async def offer_next(self, state: DialogueState, sorry: str) -> Plan:
+        """Offer the next free starts to a caller whose day is not understood: "the first" is easier to hear."""
+        search = await self._availability.search(state, state.draft)
+        return self._offer(state, search.offered, (sorry,))
+
     def drop(self, state: DialogueState) -> Plan:
         """The caller does not want to book after all."""
         draft = Draft(name=state.draft.name, phone=state.draft.phone, email=state.draft.email)

@@ -70,7 +70,7 @@ class Policy:
         elif request.cause is Cause.TURN and text.strip():
             plan = await self._turn(state.but(result=""), text, request.language, heard)
         else:
-            plan = self._caused(state, request.cause)
+            plan = await self._caused(state, request.cause)
             told = () if request.cause is Cause.GREETING else told
         said = (*told, *plan.says)
         open_still = plan.state.question == state.question and plan.state.question not in said
@@ -90,7 +90,7 @@ class Policy:
             return self._messages.noted(state)
         return await self._booking.after(state, action, done)
 
-    def _caused(self, state: DialogueState, cause: Cause) -> Plan:
+    async def _caused(self, state: DialogueState, cause: Cause) -> Plan:
         setting = self._setting
         if cause is Cause.GREETING:
             return Plan(state=state, says=(setting.localised(setting.tenant.persona.greeting, state.language),))
@@ -103,7 +103,7 @@ class Policy:
         if cause is Cause.FAILURE:
             text = setting.say(state, setting.help_key("failure"))
             return Plan(state=state.but(asking=Asking.HUMAN, question=text), says=(text,))
-        return self._missed(state)
+        return await self._missed(state)
 
     async def _turn(self, state: DialogueState, text: str, heard_language: str, heard: float) -> Plan:
         packs = self._setting.understander.packs
@@ -126,7 +126,7 @@ class Policy:
             plan = await step(understood, reading)
             if plan is not None:
                 return plan
-        return self._missed(state)
+        return await self._missed(state)
 
     def _translated(self, state: DialogueState, language: str) -> str:
         """The open question in another language, as far as it holds no value."""
@@ -333,7 +333,7 @@ class Policy:
             return self._messages.offer_help(state, "unknown")
         return None
 
-    def _missed(self, state: DialogueState) -> Plan:
+    async def _missed(self, state: DialogueState) -> Plan:
         """Not understood: ask again in other words, and offer a human the third time."""
         setting = self._setting
         misses = state.misses + 1
@@ -344,6 +344,8 @@ class Policy:
             return Plan(state=state, says=(self._answers.services(state).text, *self._again(state)))
         if misses > 1 and state.asking is Asking.NAME:
             return Plan(state=state, says=(setting.say(state, "spelling"),))
+        if misses > 1 and state.asking is Asking.DAY:
+            return await self._booking.offer_next(state, setting.say(state, "not_understood"))
         return Plan(state=state, says=(setting.say(state, "not_understood"), *self._again(state)))
 
     def _again(self, state: DialogueState) -> tuple[str, ...]:

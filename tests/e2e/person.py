@@ -57,6 +57,14 @@ class Person:
         self.line.say(pcm)
         return self.line.now_ms
 
+    async def type(self, text: str) -> None:
+        """Write instead of speaking."""
+        await self._connection.send(msgspec.json.encode({"type": "text", "text": text}).decode())
+
+    async def cut_off(self) -> None:
+        """Wait until the connection is gone."""
+        await self._connection.wait_closed()
+
     async def my_turn(self) -> None:
         """Wait until everything is said and the agent has stopped and listens."""
         await self._until(
@@ -157,7 +165,8 @@ async def on_the_line(url: str, rate_hz: int = 16_000, background: Pcm16 | None 
         try:
             yield person
             if not person.ended:
-                await person.hang_up()
+                with contextlib.suppress(ConnectionClosed):
+                    await person.hang_up()
         finally:
             for task in tasks:
                 task.cancel()
