@@ -1,8 +1,8 @@
 """How much silence ends this turn: a function of what was said, not a constant.
 
 Four things decide (design: "Turn-taking"): how complete the words are, what the agent is waiting for,
-the caller's own rhythm, and, when there is one, an audio model's probability. The session calls it with
-each transcript that follows a pause; more evidence of an end means less waiting.
+the caller's own rhythm, and the recogniser's belief that the turn sounds over (where it has one). The
+session calls it with each transcript that follows a pause; more evidence of an end means less waiting.
 """
 
 import re
@@ -73,6 +73,8 @@ _ONES_OF, _TEENS_OF, _TENS_OF = (
 _TEENS_FOLLOW = frozenset({"soixante", "vingt", "vingts"})
 """French 70-79 and 90-99: "soixante-dix", "quatre-vingt-douze"."""
 _AND = frozenset({"et", "y"})
+BELIEF_SURE, BELIEF_DOUBT = 0.8, 0.55
+"""Beliefs at which the delay is shortest and longest; see EndpointPolicy."""
 _DIGIT_RUN_MIN = 3
 """Digits at the end of a turn that make it look like dictation even when no number was asked for."""
 _DIGIT_RUN_WHOLE = 9
@@ -113,13 +115,9 @@ def endpoint(
 ) -> Endpoint:
     """How long to wait after the last speech sample before the turn is over.
 
-    text: the whole turn so far. end_probability: an audio model's belief that the turn is over, 0..1.
+    text: the whole turn so far. end_probability: belief that the turn sounds over, 0..1, or None.
     """
-    delay_ms, reason = _by_slot(text, language, expected, policy) or _by_words(text, language, policy)
-    if end_probability is not None and reason in ("complete", "unsure", "dangling"):
-        # The model shifts the delay between its bounds; words and slots keep the last say on dictation.
-        delay_ms = delay_ms + (0.5 - end_probability) * policy.unsure_ms
-        reason = f"{reason}+audio"
+    delay_ms, reason = _by_slot(text, language, expected, policy) or _by_words(text, language, policy, end_probability)
     if not reason.startswith("answered"):
         delay_ms = rhythm.stretch(delay_ms)
     return Endpoint(delay_ms=min(max(delay_ms, policy.min_ms), policy.max_ms), reason=reason)
@@ -153,28 +151,34 @@ def _by_slot(text: str, language: str, expected: ExpectedSlot, policy: EndpointP
     return None
 
 
-def _by_words(text: str, language: str, policy: EndpointPolicy) -> tuple[float, str]:
-    """How complete the words are by themselves."""
+def _by_words(text: str, language: str, policy: EndpointPolicy, belief: float | None) -> tuple[float, str]:
+    """How complete the words are by themselves, and how much they sound like it."""
     words = split_words(text)
     lists = turn_words(language)
     if not words:
         return policy.unsure_ms, "unsure"
+    ended = bool(_SENTENCE_END.search(text)) and not _TRAILING_OFF.search(text)
     last = words[-1]
-    if last in lists.dangling or last in lists.fillers or last.endswith("'"):
+    if last in lists.fillers and last not in lists.answers:
         return policy.dangling_ms, "dangling"
-    if _TRAILING_OFF.search(text):
+    if _QUESTION.search(text):
+        return policy.question_ms, "question"
+    if all(word in lists.greetings for word in words):
+        return policy.unsure_ms, "greeting"
+    if len(words) <= 2 and last in lists.answers:
+        return policy.question_ms, "answer"
+    if not ended and (last in lists.dangling or last.endswith("'") or _TRAILING_OFF.search(text)):
         return policy.dangling_ms, "dangling"
     if _DIGIT_RUN_MIN <= _digits_at_end(words, language) < _DIGIT_RUN_WHOLE:
         return policy.dangling_ms, "digits"
     if _digits_at_end(words, language) >= _DIGIT_RUN_WHOLE:
         return policy.unsure_ms, "whole_number"
-    if _QUESTION.search(text):
-        return policy.complete_ms, "complete"
-    if all(word in lists.greetings for word in words):
-        return policy.unsure_ms, "greeting"
-    if len(words) <= 2 and last in lists.answers:
-        return policy.complete_ms, "complete"
-    if _SENTENCE_END.search(text) and len(words) >= 2:
+    if belief is not None:
+        doubt = (BELIEF_SURE - belief) / (BELIEF_SURE - BELIEF_DOUBT)
+        return policy.sure_ms + (policy.doubt_ms - policy.sure_ms) * min(max(doubt, 0.0), 1.0), "belief"
+    if last in lists.dangling:
+        return policy.unsure_ms, "unsure"
+    if ended and len(words) >= 2:
         return policy.complete_ms, "complete"
     return policy.unsure_ms, "unsure"
 

@@ -10,10 +10,17 @@ import msgspec
 class EndpointPolicy(msgspec.Struct, frozen=True):
     """How much silence ends a turn, by what was said (ms after the last speech sample)."""
 
-    complete_ms: float = 260.0
-    """A whole sentence, a question, a complete answer."""
+    question_ms: float = 280.0
+    """A question hands the floor over; so does a one-word answer."""
+    sure_ms: float = 340.0
+    """Words that sound like the end (belief 0.8 and more)."""
+    doubt_ms: float = 740.0
+    """Words that may go on (belief 0.55 and less). On 151 recorded English turns, half of them read prose with
+    pauses inside, sure and doubt together cut 8 turns at a median of 444 ms; a fixed 400 ms cuts 16, 500 ms 9."""
+    complete_ms: float = 420.0
+    """A whole sentence, where the recogniser gives no belief."""
     unsure_ms: float = 600.0
-    """Words that could end here and could go on."""
+    """Words that could end here and could go on, without a belief."""
     dangling_ms: float = 1_100.0
     """Ends on a conjunction, an article, a filler: more is coming."""
     slot_ms: float = 1_500.0

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
@@ -105,7 +106,7 @@ class HearingTheEnd:
         self._samples = len(self._audio[0])
 
     async def decode(self, kind: DecodeKind) -> Transcript:
-        """The inner transcript, with the model's belief when the decode is FINAL."""
+        """The inner transcript; when FINAL with the model's belief, averaged with the inner one's if it has one."""
         if kind is not DecodeKind.FINAL or not self._audio:
             return await self._inner.decode(kind)
         loop = asyncio.get_running_loop()
@@ -115,14 +116,9 @@ class HearingTheEnd:
         except BaseException:
             hearing.cancel()
             raise
-        return Transcript(
-            text=found.text,
-            language=found.language,
-            confidence=found.confidence,
-            stable=found.stable,
-            decode_ms=found.decode_ms,
-            end_probability=await hearing,
-        )
+        heard = await hearing
+        own = found.end_probability
+        return msgspec.structs.replace(found, end_probability=heard if own is None else (heard + own) / 2)
 
     def finish(self) -> None:
         """Forget the utterance."""

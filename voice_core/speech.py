@@ -27,8 +27,8 @@ class Transcript(msgspec.Struct, frozen=True):
 
     text: "" when no words were found. language: code of the session's set (en fr es ar ary).
     confidence: 0..1. stable: prefix of `text` that two decodes in a row agreed on.
-    decode_ms: time from asking to having it, waiting included. end_probability: an audio model's belief
-    that the turn is over, where one is in use (FINAL only).
+    decode_ms: time from asking to having it, waiting included. end_probability: belief that the turn
+    sounds over, where the engine has one (FINAL only).
     """
 
     text: str

@@ -38,8 +38,8 @@ def test_a_question_is_answered_as_soon_as_its_silence_is_over() -> None:
     end_ms = call.caller_says("What time do you close on Saturday?", at_ms=4_000)
     call.run_until(9_000)
     waited_ms = call.first_frame_after(end_ms) - end_ms
-    complete_ms = EndpointPolicy().complete_ms
-    assert complete_ms <= waited_ms <= complete_ms + 45, "the endpointing delay plus two frames at most"
+    question_ms = EndpointPolicy().question_ms
+    assert question_ms <= waited_ms <= question_ms + 45, "the endpointing delay plus two frames at most"
     assert call.said("caller") == ["What time do you close on Saturday?"]
 
 
@@ -74,7 +74,7 @@ def test_nothing_of_an_abandoned_speculation_is_heard_or_confirmed() -> None:
 
 
 def test_a_cough_in_the_pause_keeps_the_reply_that_was_begun() -> None:
-    call = a_call(policy=TurnPolicy(endpoint=EndpointPolicy(complete_ms=500.0)))
+    call = a_call(policy=TurnPolicy(endpoint=EndpointPolicy(question_ms=500.0)))
     end_ms = call.caller_says("What time do you close on Saturday?", at_ms=4_000)
     call.caller_says("", at_ms=end_ms + 250, lasts_ms=150)
     call.run_until(9_000)

@@ -17,6 +17,7 @@ from voice_core.asr.log_mel import FRAMES_PER_S, Frames
 from voice_core.asr.models import find_tiny_en, prepare_base
 from voice_core.asr.recognizer import WhisperRecognizer
 from voice_core.asr.scheduler import DecodeScheduler, Ticket
+from voice_core.asr.turn_end import end_probability
 from voice_core.asr.utterance import LONGEST_PIECE_S, Understood, Utterance, quietest_cut
 from voice_core.asr.whisper import Effort, Encoded, Heard, WhisperModel
 from voice_core.errors import EngineUnavailable
@@ -112,7 +113,7 @@ class WhisperEngine:
         found = model.languages(encoded, utterance.among)
         ticket.check()
         heard = model.hear(frames, max(found, key=lambda code: found[code]), encoded=encoded, effort=utterance.effort)
-        return self._biased(heard, model, encoded, utterance, ticket), found
+        return self._polished(heard, model, encoded, utterance, ticket), found
 
     def _hear(
         self, frames: Frames, language: str, utterance: Utterance, ticket: Ticket
@@ -137,18 +138,23 @@ class WhisperEngine:
                 model = self._model_for(other)
                 encoded = model.encode(frames)
                 heard = model.hear(frames, other, encoded=encoded, effort=utterance.effort)
-        return self._biased(heard, model, encoded, utterance, ticket), found
+        return self._polished(heard, model, encoded, utterance, ticket), found
 
-    def _biased(
+    def _polished(
         self, heard: Heard, model: WhisperModel, encoded: Encoded, utterance: Utterance, ticket: Ticket
     ) -> Heard:
-        if utterance.terms is None or utterance.effort is Effort.QUICK or not heard.text:
+        """What only a thorough decode gets: the tenant's names put right, and whether the turn sounds over."""
+        if utterance.effort is Effort.QUICK or not heard.text:
             return heard
         ticket.check()
-        text = utterance.terms.corrected(
-            heard.text, lambda words: model.score(encoded, words, heard.language), model.is_common
-        )
-        return msgspec.structs.replace(heard, text=text)
+        full_stop = model.full_stop(encoded, heard.text, heard.language)
+        newest = utterance.frames[-int(LONGEST_PIECE_S * FRAMES_PER_S) :]
+        text = heard.text
+        if utterance.terms is not None:
+            text = utterance.terms.corrected(
+                text, lambda words: model.score(encoded, words, heard.language), model.is_common
+            )
+        return msgspec.structs.replace(heard, text=text, turn_end=end_probability(newest, full_stop, heard.logprob))
 
     def close(self) -> None:
         """Fail what is queued and stop the threads; waits for the decodes that run."""

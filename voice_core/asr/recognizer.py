@@ -161,6 +161,7 @@ class WhisperRecognizer:
             confidence=heard.confidence,
             stable=stable,
             decode_ms=decode_s * 1000,
+            end_probability=heard.turn_end if kind is DecodeKind.FINAL else None,
         )
 
     def finish(self) -> None:

@@ -48,6 +48,7 @@ _RETRY_REPETITION_PENALTY = 1.15
 _TOKENS_PER_S = {"en": 9.0, "fr": 11.0, "es": 10.0, "ar": 18.0}
 """Bound on the decoder's output: twice the pace of quick speech; Arabic is cut into more tokens."""
 _SPARE_TOKENS = 10
+_SENTENCE_ENDS = ".?!\u2026\u061f"
 
 Encoded = NDArray[np.float32]
 """Encoder states, float32, shape (1, states, width)."""
@@ -66,7 +67,8 @@ class Heard(msgspec.Struct, frozen=True):
     """What one decode made of an utterance.
 
     text: "" when there was nothing to hear. logprob: mean natural log probability of a token.
-    no_speech: probability that nobody spoke. looped: the first try repeated itself.
+    no_speech: probability that nobody spoke. looped: the first try repeated itself. turn_end: belief
+    that the turn ends here, None when it was not asked for.
     """
 
     text: str
@@ -74,6 +76,7 @@ class Heard(msgspec.Struct, frozen=True):
     logprob: float
     no_speech: float
     looped: bool = False
+    turn_end: float | None = None
 
     @property
     def confidence(self) -> float:
@@ -169,15 +172,24 @@ class WhisperModel:
         """Whether `word` is ordinary: the vocabulary, made from word frequencies, has it in one piece."""
         return len(self._tokenizer.encode(f" {word}", add_special_tokens=False).ids) == 1
 
-    def score(self, encoded: Encoded, text: str, language: str) -> float:
-        """Natural log probability that `text`, and nothing else so far, was said. Raises EngineError."""
+    def _token_probabilities(self, encoded: Encoded, text: str, language: str) -> list[float]:
         tokens = self._tokenizer.encode(f" {text}", add_special_tokens=False).ids
         try:
             states: Any = _view(encoded)
             aligned: Any = self._network.align(states, self._prompt(language), [tokens], 2 * encoded.shape[1])[0]
         except RuntimeError as error:
             raise EngineError(f"scoring failed: {error}") from error
-        return float(np.log(np.maximum(aligned.text_token_probs, 1e-9)).sum())
+        return [float(probability) for probability in aligned.text_token_probs]
+
+    def score(self, encoded: Encoded, text: str, language: str) -> float:
+        """Natural log probability that `text`, and nothing else so far, was said. Raises EngineError."""
+        return float(np.log(np.maximum(self._token_probabilities(encoded, text, language), 1e-9)).sum())
+
+    def full_stop(self, encoded: Encoded, text: str, language: str) -> float:
+        """Probability, 0..1, that a sentence ends after the words of `text`. Raises EngineError."""
+        words = text.rstrip(_SENTENCE_ENDS + ",;: ")
+        sign = "?" if text.rstrip().endswith("?") else "."
+        return self._token_probabilities(encoded, words + sign, language)[-1]
 
     def decode(
         self, encoded: Encoded, duration_s: float, language: str, beam: int = 1, repetition_penalty: float = 1.0

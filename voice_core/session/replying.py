@@ -160,9 +160,7 @@ class Replying(Floor):
         started_ms = reply.started_ms if reply.started_ms is not None else self._now_ms
         self._do(
             do.Tell(TranscriptNotice("agent", heard, final=True)),
-            do.NoteUtterance(
-                Utterance("agent", heard, started_ms, self._now_ms, reply.language, intended=reply.text)
-            ),
+            do.NoteUtterance(Utterance("agent", heard, started_ms, self._now_ms, reply.language, intended=reply.text)),
         )
 
     def _check_done(self) -> None:

@@ -64,8 +64,9 @@ class Turn:
 class Reply:
     """What the agent is saying or about to say.
 
-    answers: the caller's words it answers. clauses: texts in order. rendering: how many were handed to TTS;
-    played: how many have left, `heard` those of them that had audio. speculative until `confirmed_ms` is set; audible once `started_ms` is.
+    answers: the caller's words it answers. clauses: texts in order; rendering: how many were handed to
+    TTS; played: how many have left; heard: those of them that had audio. Speculative until `confirmed_ms`
+    is set, audible once `started_ms` is.
     """
 
     id: int
