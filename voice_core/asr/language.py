@@ -27,8 +27,8 @@ def whisper_code(language: str) -> str:
     return _WHISPER_CODES.get(language, language)
 
 
-def clearly_another(probabilities: Mapping[str, float], current: str, duration_s: float) -> str | None:
-    """The language, other than `current`, that an utterance is clearly in."""
+def clearly_another(probabilities: Mapping[str, float], current: str | None, duration_s: float) -> str | None:
+    """The language, other than `current` (None: any), that an utterance is clearly in."""
     likeliest = max(probabilities, key=lambda language: probabilities[language])
     if likeliest == current or duration_s < SWITCH_S or probabilities[likeliest] < SWITCH_PROBABILITY:
         return None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from voice_core.asr.language import LanguageTracker, whisper_code
+from voice_core.asr.language import LanguageTracker, clearly_another, whisper_code
 from voice_core.asr.log_mel import FRAMES_PER_S, LogMel
 from voice_core.asr.loops import bare
 from voice_core.asr.terms import TermList
@@ -134,7 +134,7 @@ class WhisperRecognizer:
         first, before = mel.first, tuple(self._committed)
         utterance = Utterance(
             frames=mel.frames(),
-            language=whisper_code(self._tracker.current) if self._tracker.settled else None,
+            language=whisper_code(self._tracker.current) if self._tracker.settled else self._overheard,
             among=self._tracker.codes,
             terms=self._terms,
             effort=Effort.THOROUGH if kind is DecodeKind.FINAL else Effort.QUICK,
@@ -153,8 +153,7 @@ class WhisperRecognizer:
         if self._mel is mel:
             stable = agreed_prefix(self._previous, text)
             self._previous = text
-            if kind is DecodeKind.FINAL:
-                self._detected = (understood.languages, len(utterance.frames) / FRAMES_PER_S)
+            self._note_language(kind, understood.languages, len(utterance.frames) / FRAMES_PER_S)
         return Transcript(
             text=text,
             language=self._tracker.named(heard.language),
@@ -163,6 +162,15 @@ class WhisperRecognizer:
             decode_ms=decode_s * 1000,
             end_probability=heard.turn_end if kind is DecodeKind.FINAL else None,
         )
+
+    def _note_language(self, kind: DecodeKind, found: Mapping[str, float], duration_s: float) -> None:
+        """A clear detection made while the caller still spoke spares the final, which is waited for, its own."""
+        if not found:
+            return
+        if kind is DecodeKind.FINAL or self._overheard is None:
+            self._detected = (found, duration_s)
+        if kind is not DecodeKind.FINAL and not self._tracker.settled:
+            self._overheard = clearly_another(found, None, duration_s)
 
     def finish(self) -> None:
         """Forget the utterance; later samples are pre-roll again."""
@@ -174,6 +182,7 @@ class WhisperRecognizer:
         # Only the last final counts: the ones before it were the same speech.
         self._tracker.observe(*self._detected)
         self._detected = _NOT_DETECTED
+        self._overheard = None
 
     def bias(self, terms: Sequence[str]) -> None:
         """Prefer these names and terms when the audio allows them; replaces the earlier ones."""
