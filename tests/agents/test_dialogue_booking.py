@@ -311,3 +311,25 @@ async def test_the_same_words_give_the_same_replies() -> None:
     turns = [*READ_BACK, "no, at eleven", "yes", "thanks", "bye"]
     first, second = PhoneCall(), PhoneCall(desk=MemoryDesk())
     assert [r.text for r in await first.all(*turns)] == [r.text for r in await second.all(*turns)]
+
+
+@pytest.mark.parametrize(
+    ("language", "turns", "choice"),
+    [
+        ("en", ["I'd like to book a cleaning", "choose the", "choose their"], "the first one"),
+        (
+            "fr",
+            ["je voudrais prendre rendez-vous pour un détartrage", "mère prudia", "mère prudia d'hizeur"],
+            "le premier",
+        ),
+    ],
+)
+async def test_a_day_that_cannot_be_understood_is_chosen_from_an_offer(
+    language: str, turns: list[str], choice: str
+) -> None:
+    call = PhoneCall(language)
+    *_, offer = await call.all(*turns)
+    assert "9" in offer.text
+    assert "?" in offer.text
+    chosen = await call.say(choice)
+    assert chosen.expects == "name", chosen.text

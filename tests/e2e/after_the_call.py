@@ -3,6 +3,7 @@
 The database is opened beside the running server; nothing here asks the server itself.
 """
 
+import datetime as dt
 import stat
 from pathlib import Path
 
@@ -40,12 +41,11 @@ async def stored_bookings(home: Path, call_id: str) -> list[Booking]:
         await store.aclose()
 
 
-async def give_back(home: Path, bookings: list[Booking]) -> None:
-    """Cancel appointments, so that the next caller may have them."""
+async def free_starts(home: Path, booking: Booking) -> list[dt.datetime]:
+    """What could still be sold on the day of an appointment."""
     store = await Store.open(Home(home).database_url)
     try:
-        for booking in bookings:
-            await StoredBookingDesk(store, CLINIC).cancel(booking.id)
+        return await StoredBookingDesk(store, CLINIC).free_slots(booking.service_id, booking.starts_at.date())
     finally:
         await store.aclose()
 

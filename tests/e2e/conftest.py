@@ -1,20 +1,20 @@
 """One real server for all whole calls, the voices of the callers, and an ear for the recordings."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 import pytest_asyncio
 import soxr
 
+from tests.e2e.scripted_calls import ScriptedCalls, Speak, english_call, french_call, noisy_call
 from tests.live_server import LiveServer, live_server
 from voice_core.asr.engine import WhisperEngine
 from voice_core.frames import ANALYSIS_HZ, Pcm16
 from voice_core.speech import DecodeKind
 from voice_core.tts.embedded import EmbeddedTts
 
-Speak = Callable[..., Awaitable[Pcm16]]
 Hear = Callable[[Pcm16, int, str], Awaitable[str]]
 
 
@@ -33,7 +33,7 @@ def callers() -> Iterator[EmbeddedTts]:
     voices.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def speak(callers: EmbeddedTts) -> Speak:
     """Says a text in a language at a rate (16 kHz unless told): `await speak("Hello.", "en", 8_000)`."""
 
@@ -54,7 +54,7 @@ def ear(server: LiveServer) -> Iterator[WhisperEngine]:
     engine.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def hear(ear: WhisperEngine) -> Hear:
     """The words of one channel: `await hear(samples, rate_hz, language)`."""
 
@@ -70,7 +70,16 @@ def hear(ear: WhisperEngine) -> Hear:
     return words
 
 
-def recordings_of(server: LiveServer, call_id: str) -> tuple[Path, Path]:
-    """The stereo recording and the event log of a call."""
-    folder = server.home / "recordings"
-    return folder / f"{call_id}.wav", folder / f"{call_id}.events.jsonl"
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def calls(server: LiveServer, speak: Speak) -> AsyncIterator[ScriptedCalls]:
+    """Three callers at the same time, since calls take the time that they take; await the one you ask about."""
+    placed = ScriptedCalls(
+        english=asyncio.create_task(english_call(server.voice_url, speak)),
+        french=asyncio.create_task(french_call(server.voice_url, speak)),
+        noisy=asyncio.create_task(noisy_call(server.voice_url, speak)),
+    )
+    yield placed
+    tasks = (placed.english, placed.french, placed.noisy)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

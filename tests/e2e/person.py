@@ -10,7 +10,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -157,7 +157,7 @@ class Person:
 
 
 @asynccontextmanager
-async def on_the_line(url: str, rate_hz: int = 16_000, background: Pcm16 | None = None) -> AsyncIterator[Person]:
+async def on_the_line(url: str, rate_hz: int = 16_000, background: Pcm16 | None = None) -> AsyncGenerator[Person]:
     """A call that is ended with the block, at the latest. background: sound of the place, looped."""
     async with connect(f"{url}?sample_rate={rate_hz}", max_queue=None, compression=None, proxy=None) as connection:
         person = Person(connection, rate_hz, background)

@@ -1,4 +1,4 @@
-"""Two hundred bad clients at the door of the real server while somebody books an appointment's worth of talk."""
+"""Two hundred bad clients at the door of the real server during a call."""
 
 import asyncio
 import sys
@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from tests.e2e.conftest import Speak
 from tests.e2e.person import Person, on_the_line
+from tests.e2e.scripted_calls import Speak
 from tests.live_server import LiveServer
 from voice_core.frames import FRAME_MS
 
@@ -53,6 +53,7 @@ async def test_a_call_beside_two_hundred_bad_clients_is_unharmed(server: LiveSer
             assert await crowd.wait() == 0
         late = lateness_ms(person, began_s)
         assert len(late) > 100
-        assert float(np.percentile(late, 95)) < PLAYER_BUFFER_MS
+        at_most_ms = float(np.percentile(late, 95))
+        assert at_most_ms < PLAYER_BUFFER_MS, f"95 % of the agent's frames were {at_most_ms:.0f} ms late at most"
         ended = await person.hang_up()
     assert ended["reason"] == "caller_hung_up"
