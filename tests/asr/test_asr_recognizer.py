@@ -192,3 +192,49 @@ def test_a_long_utterance_is_cut_in_its_quietest_moment() -> None:
     frames[1700:1740] = -6.0
     assert quietest_cut(frames) == pytest.approx(1720, abs=11)
     assert EARLIEST_CUT_S * 100 <= quietest_cut(np.zeros((3000, 80), dtype=np.float32)) <= LONGEST_PIECE_S * 100
+
+
+def hiss(seconds: float) -> Pcm16:
+    return np.random.default_rng(3).normal(0, 10, int(seconds * ANALYSIS_HZ)).astype(np.int16)
+
+
+async def test_words_before_a_real_pause_are_not_decoded_again() -> None:
+    engine = ScriptedEngine("Book me one on Tuesday at ten.", "My name is Marie Curie.")
+    rec = recognizer(engine)
+    rec.begin(0)
+    rec.push(tone(4.0))
+    rec.push(hiss(0.15))
+    await rec.decode(DecodeKind.FINAL)
+    rec.push(hiss(0.3))
+    rec.push(tone(1.0))
+    rec.push(hiss(0.15))
+    found = await rec.decode(DecodeKind.FINAL)
+    assert found.text == "Book me one on Tuesday at ten. My name is Marie Curie."
+    assert len(engine.asked[1].frames) == pytest.approx(145, abs=3), "from the pause on"
+
+
+@pytest.mark.parametrize(("spoken_s", "pause_s"), [(4.0, 0.02), (1.5, 0.3)])
+async def test_a_stop_inside_a_word_or_a_short_piece_keeps_its_context(spoken_s: float, pause_s: float) -> None:
+    engine = ScriptedEngine("Book me", "Book me one.")
+    rec = recognizer(engine)
+    rec.begin(0)
+    rec.push(tone(spoken_s))
+    rec.push(hiss(0.15))
+    await rec.decode(DecodeKind.FINAL)
+    rec.push(hiss(pause_s))
+    rec.push(tone(1.0))
+    found = await rec.decode(DecodeKind.FINAL)
+    assert found.text == "Book me one."
+    assert len(engine.asked[1].frames) > 100 * (spoken_s + 1.0)
+
+
+async def test_a_clear_language_in_a_partial_spares_the_final_its_detection() -> None:
+    clear = Understood(Heard("what time", "en", -0.2, 0.01), {"en": 0.97, "fr": 0.03})
+    engine = ScriptedEngine(clear, "What time do you close?")
+    rec = recognizer(engine, "fr", "en")
+    rec.begin(0)
+    rec.push(tone(1.5))
+    await rec.decode(DecodeKind.PARTIAL)
+    rec.push(tone(0.5))
+    await rec.decode(DecodeKind.FINAL)
+    assert [asked.language for asked in engine.asked] == [None, "en"]

@@ -14,6 +14,7 @@ from voice_core.asr.language import LanguageTracker, clearly_another, whisper_co
 from voice_core.asr.log_mel import FRAMES_PER_S, LogMel
 from voice_core.asr.loops import bare
 from voice_core.asr.terms import TermList
+from voice_core.asr.turn_end import levels_db, speech_floor_db
 from voice_core.asr.utterance import Engine, Utterance
 from voice_core.asr.whisper import Effort
 from voice_core.frames import ANALYSIS_HZ, Pcm16
@@ -29,6 +30,11 @@ PARTIAL_SHARE = 1 / 3
 """Part of the time that a call's partials may take: long utterances are decoded again less often."""
 _BATCH_SAMPLES = ANALYSIS_HZ // 10
 """Spectrogram frames are computed ten at a time: the cost is in the calls, not in the samples."""
+PIECE_MIN_FRAMES = 300
+"""Words before a pause are kept, and not decoded again, once there are 3 s of them: a shorter piece gives
+the decoder too little context, a longer wait makes the final of a long turn late."""
+PAUSE_FRAMES = 15
+"""Silence after such a decode (which was asked for at 110 ms of silence) that makes it a real pause."""
 _NOT_DETECTED: tuple[Mapping[str, float], float] = ({}, 0.0)
 
 
@@ -131,6 +137,7 @@ class WhisperRecognizer:
             return Transcript(text="", language=self._tracker.current)
         if kind is DecodeKind.PARTIAL and asked_s < self._next_partial_s:
             raise DecodeDropped
+        self._keep_words_before_pause(mel)
         first, before = mel.first, tuple(self._committed)
         utterance = Utterance(
             frames=mel.frames(),
@@ -153,6 +160,8 @@ class WhisperRecognizer:
         if self._mel is mel:
             stable = agreed_prefix(self._previous, text)
             self._previous = text
+            if kind is DecodeKind.FINAL and mel.first == first:
+                self._before_pause = (first + len(utterance.frames), heard.text)
             self._note_language(kind, understood.languages, len(utterance.frames) / FRAMES_PER_S)
         return Transcript(
             text=text,
@@ -162,6 +171,21 @@ class WhisperRecognizer:
             decode_ms=decode_s * 1000,
             end_probability=heard.turn_end if kind is DecodeKind.FINAL else None,
         )
+
+    def _keep_words_before_pause(self, mel: LogMel) -> None:
+        """When the last final turned out to be before a real pause, its words stand and only the rest is decoded."""
+        if self._before_pause is None:
+            return
+        at, text = self._before_pause
+        frames = mel.frames()
+        after = at - mel.first
+        if after < PIECE_MIN_FRAMES or len(frames) < after + PAUSE_FRAMES:
+            return
+        level = levels_db(frames)
+        if text and level[after : after + PAUSE_FRAMES].max() <= speech_floor_db(level):
+            mel.drop_before(at)
+            self._committed.append(text)
+        self._before_pause = None
 
     def _note_language(self, kind: DecodeKind, found: Mapping[str, float], duration_s: float) -> None:
         """A clear detection made while the caller still spoke spares the final, which is waited for, its own."""
@@ -183,6 +207,7 @@ class WhisperRecognizer:
         self._tracker.observe(*self._detected)
         self._detected = _NOT_DETECTED
         self._overheard = None
+        self._before_pause = None
 
     def bias(self, terms: Sequence[str]) -> None:
         """Prefer these names and terms when the audio allows them; replaces the earlier ones."""

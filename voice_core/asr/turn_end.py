@@ -39,6 +39,14 @@ def levels_db(frames: Frames) -> NDArray[np.float32]:
     return np.asarray(10.0 * np.log10(np.sum(np.power(10.0, frames), axis=1)), dtype=np.float32)
 
 
+def speech_floor_db(level: NDArray[np.float32]) -> float:
+    """The level above which a frame is speech: near the loudest, and above the quietest."""
+    return max(
+        float(np.percentile(level, 95)) - _SPEECH_BELOW_LOUDEST_DB,
+        float(np.percentile(level, 5)) + _SPEECH_ABOVE_NOISE_DB,
+    )
+
+
 def fall_db(frames: Frames) -> tuple[float, float]:
     """Level of the last 200 ms of speech against the loud part of it, dB, and the speech's length, s.
 
@@ -47,11 +55,7 @@ def fall_db(frames: Frames) -> tuple[float, float]:
     if len(frames) < _TAIL_FRAMES:
         return 0.0, 0.0
     level = levels_db(frames)
-    floor = max(
-        float(np.percentile(level, 95)) - _SPEECH_BELOW_LOUDEST_DB,
-        float(np.percentile(level, 5)) + _SPEECH_ABOVE_NOISE_DB,
-    )
-    speech = np.flatnonzero(level > floor)
+    speech = np.flatnonzero(level > speech_floor_db(level))
     if len(speech) < 2:
         return 0.0, 0.0
     end = int(speech[-1]) + 1

@@ -58,8 +58,8 @@ class Listening(Replying):
         turn = self._turn
         assert turn is not None, "ENDPOINTING has a turn"
         self._rhythm.paused(event.at_ms - turn.stopped_ms)
-        self._drop_decode()
-        # The speculative reply is kept, unheard: if this was a cough, the same words come back and it still fits.
+        # The decode under way is let finish: its words are this turn's, and the recogniser need not find them
+        # again. The speculative reply is kept, unheard: if this was a cough, the same words come back and it fits.
         self._hear(turn)
 
     def _decoded_turn(self, event: ev.Transcribed) -> None:
