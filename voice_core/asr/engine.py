@@ -102,13 +102,13 @@ class WhisperEngine:
 
     def _detect(self, frames: Frames, among: Sequence[str]) -> tuple[str, dict[str, float]]:
         model = self._model_for(next((code for code in among if code != "en"), "en"))
-        found = model.languages(model.encode(frames), among)
+        found = model.languages(model.encode(frames, Effort.QUICK), among)
         return max(found, key=lambda code: found[code]), found
 
     def _hear_unknown(self, frames: Frames, utterance: Utterance, ticket: Ticket) -> tuple[Heard, dict[str, float]]:
         # One encoding serves detection and decoding: cheaper than tiny.en after base's detection.
         model = self._model_for(next(code for code in utterance.among if code != "en"))
-        encoded = model.encode(frames)
+        encoded = model.encode(frames, utterance.effort)
         ticket.check()
         found = model.languages(encoded, utterance.among)
         ticket.check()
@@ -119,7 +119,7 @@ class WhisperEngine:
         self, frames: Frames, language: str, utterance: Utterance, ticket: Ticket
     ) -> tuple[Heard, dict[str, float]]:
         model = self._model_for(language)
-        encoded = model.encode(frames)
+        encoded = model.encode(frames, utterance.effort)
         ticket.check()
         may_switch = (
             utterance.effort is Effort.THOROUGH and len(utterance.among) > 1 and len(frames) >= SWITCH_S * FRAMES_PER_S
@@ -136,7 +136,7 @@ class WhisperEngine:
             other = clearly_another(found, language, len(frames) / FRAMES_PER_S)
             if other is not None:
                 model = self._model_for(other)
-                encoded = model.encode(frames)
+                encoded = model.encode(frames, utterance.effort)
                 heard = model.hear(frames, other, encoded=encoded, effort=utterance.effort)
         return self._polished(heard, model, encoded, utterance, ticket), found
 

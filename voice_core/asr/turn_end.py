@@ -32,6 +32,7 @@ _LOUD_PERCENTILE = 80
 _SPEECH_BELOW_LOUDEST_DB = 32.0
 """Frames within this of the loudest (95th percentile) are speech."""
 _SPEECH_ABOVE_NOISE_DB = 6.0
+_SPEECH_RANGE_DB = 10.0
 
 
 def levels_db(frames: Frames) -> NDArray[np.float32]:
@@ -41,10 +42,10 @@ def levels_db(frames: Frames) -> NDArray[np.float32]:
 
 def speech_floor_db(level: NDArray[np.float32]) -> float:
     """The level above which a frame is speech: near the loudest, and above the quietest."""
-    return max(
-        float(np.percentile(level, 95)) - _SPEECH_BELOW_LOUDEST_DB,
-        float(np.percentile(level, 5)) + _SPEECH_ABOVE_NOISE_DB,
-    )
+    loudest = float(np.percentile(level, 95))
+    noise = float(np.percentile(level, 5))
+    # Without a pause in it, the quietest is speech itself.
+    return min(max(loudest - _SPEECH_BELOW_LOUDEST_DB, noise + _SPEECH_ABOVE_NOISE_DB), loudest - _SPEECH_RANGE_DB)
 
 
 def fall_db(frames: Frames) -> tuple[float, float]:
