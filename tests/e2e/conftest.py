@@ -14,6 +14,11 @@ from voice_core.asr.engine import WhisperEngine
 from voice_core.frames import ANALYSIS_HZ, Pcm16
 from voice_core.speech import DecodeKind
 from voice_core.tts.embedded import EmbeddedTts
+from voice_core.voice_to_voice import Span, speech_spans
+
+_PER_MS = ANALYSIS_HZ // 1000
+_MARGIN_MS = 150.0
+_TURN_PAUSE_MS = 700.0
 
 Hear = Callable[[Pcm16, int, str], Awaitable[str]]
 
@@ -60,14 +65,29 @@ def hear(ear: WhisperEngine) -> Hear:
 
     async def words(samples: Pcm16, rate_hz: int, language: str) -> str:
         pcm = soxr.resample(samples.astype(np.float32), rate_hz, ANALYSIS_HZ)
+        sound = np.clip(pcm, -32768, 32767).astype(np.int16)
         recognizer = ear.recognizer((language,), language)
-        recognizer.begin(0)
-        recognizer.push(np.clip(pcm, -32768, 32767).astype(np.int16))
-        found = await recognizer.decode(DecodeKind.FINAL)
+        heard: list[str] = []
+        for span in _turns(sound):
+            recognizer.begin(0)
+            recognizer.push(sound[int(span.start_ms * _PER_MS) : int(span.end_ms * _PER_MS)])
+            heard.append((await recognizer.decode(DecodeKind.FINAL)).text)
         await recognizer.aclose()
-        return found.text
+        return " ".join(heard)
 
     return words
+
+
+def _turns(sound: Pcm16) -> list[Span]:
+    """The speech of a channel, as long as no pause of a turn's length lies in it, with a margin."""
+    turns: list[Span] = []
+    for span in speech_spans(sound, ANALYSIS_HZ):
+        around = Span(max(0.0, span.start_ms - _MARGIN_MS), span.end_ms + _MARGIN_MS)
+        if turns and around.start_ms - turns[-1].end_ms < _TURN_PAUSE_MS:
+            turns[-1] = Span(turns[-1].start_ms, around.end_ms)
+        else:
+            turns.append(around)
+    return turns
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

@@ -88,6 +88,10 @@ class Person:
         await self.my_turn()
         return self.agent_said[-1]
 
+    async def agent_does(self, tool: str) -> None:
+        """Wait until the agent has run a tool."""
+        await self._until(lambda: any(run["name"] == tool for run in self.tools))
+
     async def agent_speaks(self, for_ms: float) -> None:
         """Wait until the agent has been heard for so long."""
         began_ms: float | None = None
@@ -179,22 +183,26 @@ async def converse(
     answers: dict[str, str],
     voice: Callable[[str], Awaitable[Pcm16]],
     *,
+    corrections: dict[str, str],
     done: Callable[[], bool],
     most_questions: int = 6,
 ) -> None:
-    """Say the script turn by turn, then answer the agent's questions until `done`.
+    """Say the script turn by turn, answer the agent's questions until `done`, and put right what it reads back.
 
-    answers: words of the agent's question -> what this person says to it; the first that fits.
+    answers: words of the agent's question -> what this person says to it; the first that fits. corrections:
+    words that the read-back must hold -> what is said when it does not.
     """
     await person.my_turn()
     for sentence in script:
         person.say(await voice(sentence))
         await person.answered()
     for _ in range(most_questions):
-        if done():
+        asked = person.agent_said[-1]
+        missing = [said for words, said in corrections.items() if words not in asked]
+        if done() and not missing:
             return
-        asked = person.agent_said[-1].lower()
-        reply = next((said for words, said in answers.items() if words in asked), None)
+        replies = [said for words, said in answers.items() if words in asked.lower()]
+        reply = missing[0] if done() else next(iter(replies), None)
         assert reply is not None, f"the agent asks something nobody can answer: {person.finals}"
         person.say(await voice(reply))
         await person.answered()

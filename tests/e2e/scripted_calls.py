@@ -29,15 +29,21 @@ FRENCH = (
     "Très bien, réservez-moi ça jeudi à dix heures. Je m'appelle Marie Curie, mon numéro est le 0 6 1 2 3 4 5 6 7 8.",
 )
 FRENCH_ANSWERS = {
+    "c'est bien": "Oui, c'est bien ça.",
+    "que préférez-vous": "Le premier.",
     "nom": "Je m'appelle Marie Curie.",
     "numéro": "0 6 1 2 3 4 5 6 7 8.",
     "quel jour": "Jeudi à dix heures.",
     "heure": "À dix heures.",
     "soin": "Un détartrage.",
-    "c'est bien ça": "Oui, c'est bien ça.",
-    "correct": "Oui, c'est bien ça.",
 }
-"""What the caller says when the agent has missed something, as agents may."""
+"""Words of the agent's question -> the answer, for what the agent has missed; a read-back names everything,
+so its own words come first."""
+
+FRENCH_CORRECTIONS = {
+    "Marie Curie": "Non, mon nom est Marie Curie.",
+    "06 12 34 56 78": "Non, mon numéro est le 0 6 1 2 3 4 5 6 7 8.",
+}
 
 NOISY = ("What time do you close on Saturday?", "How much is a cleaning?")
 TELEPHONE_HZ = 8_000
@@ -71,7 +77,14 @@ async def french_call(url: str, speak: Speak) -> HeldCall:
         return await speak(text, "fr")
 
     async with on_the_line(url) as person:
-        await converse(person, FRENCH, FRENCH_ANSWERS, voice, done=lambda: bool(person.tools))
+        await converse(
+            person,
+            FRENCH,
+            FRENCH_ANSWERS,
+            voice,
+            corrections=FRENCH_CORRECTIONS,
+            done=lambda: bool(person.tools),
+        )
         return HeldCall(person, await person.hang_up())
 
 

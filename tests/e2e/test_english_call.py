@@ -1,5 +1,6 @@
 """A whole call in English: three questions and an appointment, and everything that it leaves behind."""
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -55,8 +56,8 @@ async def test_a_caller_is_answered_and_leaves_with_an_appointment(
     caller, agent_side, rate_hz = recording(server.home, call.call_id)
     assert len(conversation(caller, agent_side, rate_hz).turns) >= len(ENGLISH)
     heard = await hear(agent_side, rate_hz, "en")
-    for words in ("1 p.m.", "65", "Tuesday"):
-        assert words.lower() in heard.lower(), f"the agent's voice is heard as: {heard}"
+    for words in (r"1 ?p\.?m\.? on saturday", "65", "tuesday.* 10"):
+        assert re.search(words, heard.lower()), f"the agent's voice is heard as: {heard}"
     heard = await hear(caller, rate_hz, "en")
     for words in ("saturday", "cleaning", "marie curie"):
         assert words in heard.lower(), f"the caller's voice is heard as: {heard}"
