@@ -9,7 +9,7 @@ import re
 
 import msgspec
 
-from voice_core.expectation import ExpectedSlot, SlotKind
+from voice_core.expectation import NOTHING_EXPECTED, ExpectedSlot, SlotKind
 from voice_core.policy import EndpointPolicy
 from voice_core.turn_words import split_words, turn_words
 
@@ -73,7 +73,7 @@ _ONES_OF, _TEENS_OF, _TENS_OF = (
 _TEENS_FOLLOW = frozenset({"soixante", "vingt", "vingts"})
 """French 70-79 and 90-99: "soixante-dix", "quatre-vingt-douze"."""
 _AND = frozenset({"et", "y"})
-BELIEF_SURE, BELIEF_DOUBT = 0.8, 0.55
+BELIEF_SURE, BELIEF_DOUBT = 0.7, 0.55
 """Beliefs at which the delay is shortest and longest; see EndpointPolicy."""
 _DIGIT_RUN_MIN = 3
 """Digits at the end of a turn that make it look like dictation even when no number was asked for."""
@@ -117,7 +117,9 @@ def endpoint(
 
     text: the whole turn so far. end_probability: belief that the turn sounds over, 0..1, or None.
     """
-    delay_ms, reason = _by_slot(text, language, expected, policy) or _by_words(text, language, policy, end_probability)
+    delay_ms, reason = _by_slot(text, language, expected, policy) or _by_words(
+        text, language, expected, policy, end_probability
+    )
     if not reason.startswith("answered"):
         delay_ms = rhythm.stretch(delay_ms)
     return Endpoint(delay_ms=min(max(delay_ms, policy.min_ms), policy.max_ms), reason=reason)
@@ -151,7 +153,9 @@ def _by_slot(text: str, language: str, expected: ExpectedSlot, policy: EndpointP
     return None
 
 
-def _by_words(text: str, language: str, policy: EndpointPolicy, belief: float | None) -> tuple[float, str]:
+def _by_words(
+    text: str, language: str, expected: ExpectedSlot, policy: EndpointPolicy, belief: float | None
+) -> tuple[float, str]:
     """How complete the words are by themselves, and how much they sound like it."""
     words = split_words(text)
     lists = turn_words(language)
@@ -166,7 +170,7 @@ def _by_words(text: str, language: str, policy: EndpointPolicy, belief: float | 
     if all(word in lists.greetings for word in words):
         return policy.unsure_ms, "greeting"
     if len(words) <= 2 and last in lists.answers:
-        return policy.question_ms, "answer"
+        return (policy.complete_ms if expected == NOTHING_EXPECTED else policy.question_ms), "answer"
     if not ended and (last in lists.dangling or last.endswith("'") or _TRAILING_OFF.search(text)):
         return policy.dangling_ms, "dangling"
     if _DIGIT_RUN_MIN <= _digits_at_end(words, language) < _DIGIT_RUN_WHOLE:

@@ -11,12 +11,12 @@ class EndpointPolicy(msgspec.Struct, frozen=True):
     """How much silence ends a turn, by what was said (ms after the last speech sample)."""
 
     question_ms: float = 280.0
-    """A question hands the floor over; so does a one-word answer."""
+    """A question hands the floor over; so does a one-word answer to one of ours."""
     sure_ms: float = 340.0
-    """Words that sound like the end (belief 0.8 and more)."""
-    doubt_ms: float = 740.0
-    """Words that may go on (belief 0.55 and less). On 151 recorded English turns, half of them read prose with
-    pauses inside, sure and doubt together cut 8 turns at a median of 444 ms; a fixed 400 ms cuts 16, 500 ms 9."""
+    """Words that sound like the end (belief BELIEF_SURE and more)."""
+    doubt_ms: float = 700.0
+    """Words that may go on (belief BELIEF_DOUBT and less). On the pauses of 151 recorded English turns, half of
+    them read prose, this cuts 8 turns at a median of about 410 ms; a fixed 400 ms cuts 16, 500 ms cuts 9."""
     complete_ms: float = 420.0
     """A whole sentence, where the recogniser gives no belief."""
     unsure_ms: float = 600.0

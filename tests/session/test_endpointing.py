@@ -33,7 +33,7 @@ def delay(text: str, language: str = "en", expected: ExpectedSlot = NOTHING_EXPE
 def test_whole_sentences_and_one_word_answers_are_answered_at_once(text: str, language: str) -> None:
     assert delay(text, language) <= POLICY.complete_ms, "without any opinion on the sound"
     belief = endpoint(text, language, NOTHING_EXPECTED, Rhythm(), POLICY, end_probability=0.9)
-    assert belief.delay_ms <= POLICY.sure_ms
+    assert belief.delay_ms <= POLICY.complete_ms
 
 
 @pytest.mark.parametrize(
