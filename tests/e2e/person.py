@@ -201,8 +201,9 @@ async def converse(
         missing = [said for words, said in corrections.items() if words not in asked]
         if done() and not missing:
             return
+        is_read_back = done() and len(missing) < len(corrections)
         replies = [said for words, said in answers.items() if words in asked.lower()]
-        reply = missing[0] if done() else next(iter(replies), None)
+        reply = missing[0] if is_read_back else next(iter(replies), None)
         assert reply is not None, f"the agent asks something nobody can answer: {person.finals}"
         person.say(await voice(reply))
         await person.answered()
