@@ -46,9 +46,7 @@ class Corpus:
         return [
             r
             for r in self.recordings
-            if (not sets or r.set in sets)
-            and (lang is None or r.lang == lang)
-            and (not transcribed or r.transcript)
+            if (not sets or r.set in sets) and (lang is None or r.lang == lang) and (not transcribed or r.transcript)
         ]
 
     def load(self, recording: Recording, rate_hz: int) -> Pcm16:

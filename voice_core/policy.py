@@ -12,7 +12,7 @@ class EndpointPolicy(msgspec.Struct, frozen=True):
 
     question_ms: float = 280.0
     """A question hands the floor over; so does a one-word answer to one of ours."""
-    sure_ms: float = 340.0
+    sure_ms: float = 360.0
     """Words that sound like the end (belief BELIEF_SURE and more)."""
     doubt_ms: float = 700.0
     """Words that may go on (belief BELIEF_DOUBT and less). On the pauses of 151 recorded English turns, half of
@@ -21,7 +21,7 @@ class EndpointPolicy(msgspec.Struct, frozen=True):
     """A whole sentence, where the recogniser gives no belief."""
     unsure_ms: float = 600.0
     """Words that could end here and could go on, without a belief."""
-    dangling_ms: float = 1_100.0
+    dangling_ms: float = 900.0
     """Ends on a conjunction, an article, a filler: more is coming."""
     slot_ms: float = 1_500.0
     """Half a phone number, an e-mail without its domain: people pause up to 1.2 s in dictation."""
