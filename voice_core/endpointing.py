@@ -77,6 +77,7 @@ BELIEF_SURE, BELIEF_DOUBT = 0.7, 0.55
 """Beliefs at which the delay is shortest and longest; see EndpointPolicy."""
 _DIGIT_RUN_MIN = 3
 """Digits at the end of a turn that make it look like dictation even when no number was asked for."""
+_LONE_DIGITS_MIN = 2
 _DIGIT_RUN_WHOLE = 9
 """From here on a dictated number may be whole: national numbers have 9 or 10 digits (E.164 plans of the locales)."""
 
@@ -165,6 +166,8 @@ def _by_words(
     last = words[-1]
     if last in lists.fillers and last not in lists.answers:
         return policy.dangling_ms, "dangling"
+    if _lone_digits_at_end(words, language) >= _LONE_DIGITS_MIN:
+        return policy.dangling_ms, "digits"
     if _QUESTION.search(text):
         return policy.question_ms, "question"
     if all(word in lists.greetings for word in words):
@@ -185,6 +188,16 @@ def _by_words(
     if ended and len(words) >= 2:
         return policy.complete_ms, "complete"
     return policy.unsure_ms, "unsure"
+
+
+def _lone_digits_at_end(words: list[str], language: str) -> int:
+    """Digits said one by one at the end, unless they make a whole number already."""
+    lone = 0
+    for word in reversed(words):
+        if count_digits(word, language) != 1:
+            break
+        lone += 1
+    return lone if lone < _DIGIT_RUN_WHOLE else 0
 
 
 def _digits_at_end(words: list[str], language: str) -> int:

@@ -213,9 +213,13 @@ async def test_words_before_a_real_pause_are_not_decoded_again() -> None:
     assert len(engine.asked[1].frames) == pytest.approx(145, abs=3), "from the pause on"
 
 
-@pytest.mark.parametrize(("spoken_s", "pause_s"), [(4.0, 0.02), (1.5, 0.3)])
-async def test_a_stop_inside_a_word_or_a_short_piece_keeps_its_context(spoken_s: float, pause_s: float) -> None:
-    engine = ScriptedEngine("Book me", "Book me one.")
+@pytest.mark.parametrize(
+    ("spoken_s", "pause_s", "before"), [(4.0, 0.02, "Book me"), (1.5, 0.3, "Book me"), (4.0, 0.3, "number 0 6 1,")]
+)
+async def test_a_stop_in_a_word_or_a_number_and_a_short_piece_keep_their_context(
+    spoken_s: float, pause_s: float, before: str
+) -> None:
+    engine = ScriptedEngine(before, "Book me one.")
     rec = recognizer(engine)
     rec.begin(0)
     rec.push(tone(spoken_s))

@@ -59,6 +59,8 @@ def test_the_question_behind_a_greeting_is_waited_for(text: str, language: str) 
         ("My name is", "en"),
         ("I'd like to come in on Tuesday,", "en"),
         ("Let me think...", "en"),
+        ("Mon numéro est le 0, 6 ?", "fr"),
+        ("It is zero six one", "en"),
         ("Je voudrais un rendez-vous pour le", "fr"),
         ("Bonjour, je m'appelle", "fr"),
         ("J'appelle parce que", "fr"),

@@ -6,6 +6,7 @@ for transcripts of the utterance so far. Implements `voice_core.speech.Recognize
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -35,6 +36,7 @@ PIECE_MIN_FRAMES = 300
 the decoder too little context, a longer wait makes the final of a long turn late."""
 PAUSE_FRAMES = 15
 """Silence after such a decode (which was asked for at 110 ms of silence) that makes it a real pause."""
+_ENDS_IN_DIGIT = re.compile(r"\d\W*$")
 _NOT_DETECTED: tuple[Mapping[str, float], float] = ({}, 0.0)
 
 
@@ -173,7 +175,10 @@ class WhisperRecognizer:
         )
 
     def _keep_words_before_pause(self, mel: LogMel) -> None:
-        """When the last final turned out to be before a real pause, its words stand and only the rest is decoded."""
+        """When the last final turned out to be before a real pause, its words stand and only the rest is decoded.
+
+        Not inside a dictated number: a digit alone is too short to be decoded well.
+        """
         if self._before_pause is None:
             return
         at, text = self._before_pause
@@ -182,7 +187,11 @@ class WhisperRecognizer:
         if after < PIECE_MIN_FRAMES or len(frames) < after + PAUSE_FRAMES:
             return
         level = levels_db(frames)
-        if text and level[after : after + PAUSE_FRAMES].max() <= speech_floor_db(level):
+        if (
+            text
+            and not _ENDS_IN_DIGIT.search(text)
+            and level[after : after + PAUSE_FRAMES].max() <= speech_floor_db(level)
+        ):
             mel.drop_before(at)
             self._committed.append(text)
         self._before_pause = None
