@@ -12,12 +12,13 @@ class EndpointPolicy(msgspec.Struct, frozen=True):
 
     question_ms: float = 280.0
     """A question hands the floor over; so does a one-word answer to one of ours."""
-    sure_ms: float = 360.0
+    sure_ms: float = 400.0
     """Words that sound like the end (belief BELIEF_SURE and more)."""
     doubt_ms: float = 700.0
     """Words that may go on (belief BELIEF_DOUBT and less). On the pauses of 151 recorded English turns, half of
-    them read prose, this cuts 8 turns at a median of about 410 ms; a fixed 400 ms cuts 16, 500 ms cuts 9."""
-    complete_ms: float = 420.0
+    them read prose, this cuts 6 turns at a median delay of 400 ms; silence alone cuts 16 at 400 ms, 9 at 500 ms
+    and 7 at 600 ms (benchmarks.endpointing)."""
+    complete_ms: float = 450.0
     """A whole sentence, where the recogniser gives no belief."""
     unsure_ms: float = 600.0
     """Words that could end here and could go on, without a belief."""
