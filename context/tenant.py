@@ -5,6 +5,7 @@ key or number belongs to) and server. Field errors name the path, the value and 
 """
 
 import datetime as dt
+from typing import Literal
 
 import msgspec
 
@@ -70,12 +71,14 @@ class Persona(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class EngineChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Engines by name, first choice first: "embedded" or a livekit plugin such as "deepgram/nova-3".
 
-    An empty llm list means the dialogue engine answers alone.
+    An empty llm list means the dialogue engine answers alone. turn_end: "words" (what recognition knows) or
+    "smart-turn" (an audio model's opinion as well; extra `smart-turn`).
     """
 
     stt: tuple[str, ...] = ("embedded",)
     tts: tuple[str, ...] = ("embedded",)
     llm: tuple[str, ...] = ()
+    turn_end: Literal["words", "smart-turn"] = "words"
 
 
 class TenantConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

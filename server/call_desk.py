@@ -37,7 +37,8 @@ log = structlog.get_logger(__name__)
 
 
 class Equipment(msgspec.Struct, frozen=True):
-    """What calls share. engines: by tenant id. recordings: folder of recordings and event logs."""
+    """What calls share. engines: by tenant id. recordings: folder of recordings and event logs. smart_turn: wraps
+    the recogniser of tenants that ask for it, None when none does."""
 
     tenants: TenantDirectory
     embedded: Embedded
@@ -47,6 +48,7 @@ class Equipment(msgspec.Struct, frozen=True):
     pacer: Pacer
     store: Store
     recordings: Path
+    smart_turn: Callable[[Recognizer], Recognizer] | None = None
 
 
 class CallDesk:
@@ -73,6 +75,8 @@ class CallDesk:
         recorder = CallRecorder(recording, leg.sample_rate)
         archive = _Archive(CallStore(equipment.store), tenant.id, recorder, recording.with_suffix(".events.jsonl"))
         recognizer = _recognizer_for(equipment, tenant, start.language, language)
+        if equipment.smart_turn is not None and tenant.engines.turn_end == "smart-turn":
+            recognizer = equipment.smart_turn(recognizer)
         log.info("call_started", language=language, rate_hz=leg.sample_rate)
         return VoiceCall(
             leg=leg,

@@ -9,6 +9,7 @@ import gc
 import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -32,6 +33,8 @@ from voice_core.asr.engine import WhisperEngine
 from voice_core.engines.host import plugin_host
 from voice_core.engines.registry import EngineRegistry, TenantEngines
 from voice_core.pacer import Pacer
+from voice_core.smart_turn import HearingTheEnd, SmartTurn
+from voice_core.speech import Recognizer
 from voice_core.tts.embedded import EmbeddedTts
 from voice_core.vad_hub import VadHub
 
@@ -102,7 +105,19 @@ async def build_equipment(
         pacer=pacer,
         store=store,
         recordings=home.recordings,
+        smart_turn=await load_smart_turn(stack, tenants.tenants, progress),
     )
+
+
+async def load_smart_turn(
+    stack: AsyncExitStack, tenants: Sequence[TenantConfig], progress: Progress
+) -> Callable[[Recognizer], Recognizer] | None:
+    """The audio model of the end of a turn, when a tenant asks for it. Raises EngineUnavailable."""
+    if all(tenant.engines.turn_end != "smart-turn" for tenant in tenants):
+        return None
+    model = await progress.step("end-of-turn model", SmartTurn)
+    executor = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="smart-turn"))
+    return lambda recognizer: HearingTheEnd(recognizer, model, executor)
 
 
 def settle_memory() -> None:
