@@ -12,11 +12,11 @@ class EndpointPolicy(msgspec.Struct, frozen=True):
 
     question_ms: float = 280.0
     """A question hands the floor over; so does a one-word answer to one of ours."""
-    sure_ms: float = 400.0
+    sure_ms: float = 385.0
     """Words that sound like the end (belief BELIEF_SURE and more)."""
     doubt_ms: float = 700.0
     """Words that may go on (belief BELIEF_DOUBT and less). On the pauses of 151 recorded English turns, half of
-    them read prose, this cuts 6 turns at a median delay of 400 ms; silence alone cuts 16 at 400 ms, 9 at 500 ms
+    them read prose, this cuts 7 turns at a median delay of 385 ms; silence alone cuts 16 at 400 ms, 9 at 500 ms
     and 7 at 600 ms (benchmarks.endpointing)."""
     complete_ms: float = 450.0
     """A whole sentence, where the recogniser gives no belief."""
