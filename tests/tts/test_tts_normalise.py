@@ -1,7 +1,7 @@
 """What is heard for what is written."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voice_core.tts.normalise import LANGUAGES, speakable
@@ -99,6 +99,8 @@ signs = st.sampled_from(
 )
 
 
+@example("en", [",", "0"])
+@example("fr", ["12", ",", ",", "123456"])
 @given(st.sampled_from(LANGUAGES), st.lists(st.one_of(signs, st.integers(0, 99999).map(str)), max_size=12))
 def test_whatever_figures_come_no_digit_reaches_the_voice(language: str, parts: list[str]) -> None:
     text = "".join(parts)

@@ -28,6 +28,10 @@ _CLOSING = re.compile(r"[^\w\s%€$£°º²³+&@/]*")
 _PAUSES = ",;:.!?…،؛؟"
 _DASHES = frozenset("-–—")
 
+_FIGURES = re.compile(r"[0-9]+")
+_CARDINAL_DIGITS_MAX = 4
+"""A longer run out of context is a code, said digit by digit."""
+
 
 @cache
 def _rules(language: str) -> list[Rule]:
@@ -101,7 +105,13 @@ def _word(token: str, grammar: Grammar) -> str:
         return asked + core
     inner = "".join(f" {grammar.symbols[c]} " if c in grammar.symbols else c for c in body.group(1))
     inner = re.sub(r"[*_`~#|\"“”«»()\[\]{}<>\\]", "", inner).replace("/", " ")
+    # Figures that stand where no rule expects them (",0", "a,5") are still said in words.
+    inner = _FIGURES.sub(lambda m: f" {_figures(m.group(), grammar)} ", inner)
     return asked + " ".join(inner.split()) + _pause(body.group(2))
+
+
+def _figures(digits: str, grammar: Grammar) -> str:
+    return grammar.cardinal(int(digits)) if len(digits) <= _CARDINAL_DIGITS_MAX else grammar.digits(digits)
 
 
 def _pause(punctuation: str) -> str:
