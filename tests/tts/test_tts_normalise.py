@@ -89,6 +89,7 @@ def test_each_spoken_group_keeps_the_words_it_stands_for() -> None:
     assert phone[2].spoken == "douze,"
 
 
+@example("en", "0²")
 @given(st.sampled_from(LANGUAGES), st.text(max_size=60))
 def test_any_text_keeps_all_its_written_words(language: str, text: str) -> None:
     assert " ".join(w.written for w in speakable(text, language)) == " ".join(text.split())

@@ -120,7 +120,7 @@ class Grammar(ABC):
     def spell(self, letters: str) -> str:
         """Letter by letter, with the short stops people make."""
         return ", ".join(
-            self.cardinal(int(c)) if c.isdigit() else self.letters.get(c.upper(), c.upper())
+            self.cardinal(int(c)) if c.isdecimal() else self.letters.get(c.upper(), c.upper())
             for c in letters
             if c.isalnum()
         )

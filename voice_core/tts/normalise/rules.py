@@ -84,9 +84,9 @@ class _Speaker:
 
     def number(self, m: re.Match[str]) -> str:
         text = m.group("n")
-        if text.isdigit() and (len(text) > 6 or (len(text) > 1 and text[0] == "0")):
+        if text.isdecimal() and (len(text) > 6 or (len(text) > 1 and text[0] == "0")):
             return self.g.digits(text)
-        if text.isdigit() and len(text) == 4 and 1100 <= int(text) < 2100:
+        if text.isdecimal() and len(text) == 4 and 1100 <= int(text) < 2100:
             return self.g.year(int(text))
         whole, fraction = self.parse(text)
         return self.g.decimal(whole, fraction) if fraction else self.g.cardinal(whole)
@@ -225,7 +225,7 @@ class _Speaker:
         for part in re.findall(r"[^\W\d_]+|\d+|[@.\-_/+]|\S", text):
             if part in names:
                 said.append(names[part])
-            elif part.isdigit():
+            elif part.isdecimal():
                 said.append(self.g.digits(part) if len(part) > 2 or part[0] == "0" else self.g.cardinal(int(part)))
             elif part.lower() == "www":
                 said.append(self.g.www)
@@ -239,7 +239,7 @@ class _Speaker:
         """ "B12", "2B", "A4": letters by name, figures as a number."""
         said: list[str] = []
         for part in re.findall(r"\d+|[^\W\d_]+|_", text):
-            if part.isdigit():
+            if part.isdecimal():
                 said.append(self.g.digits(part) if len(part) > 3 or part[0] == "0" else self.g.cardinal(int(part)))
             elif part != "_":
                 said.append(self.g.acronym(part.upper()) if len(part) <= 2 or part.isupper() else part)
