@@ -137,11 +137,6 @@ class Playout:
 
     # ---- draining ------------------------------------------------------------------------------
 
-    @property
-    def audible(self) -> bool:
-        """Whether the next frame would be speech."""
-        return not self._paused and self._released is not None and any(self._clauses.get(self._released, ()))
-
     def next_frame(self) -> Pcm16 | None:
         """The next 20 ms, or None when there is nothing to say. Shape (frame,), a view where possible."""
         reply_id = self._released
