@@ -12,7 +12,7 @@ import msgspec
 from rapidfuzz.distance import OSA
 
 from agents.understanding.language_pack import LanguagePack
-from context.tenant import Fact
+from context.tenants.config import Fact
 
 K1 = 1.2
 B = 0.5

@@ -76,6 +76,11 @@ fi
 # Hosted engines are reached over TLS; pip brings its own certificates, they do not.
 [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/cert.pem ] || install_system_packages ca-certificates
 
+# The tests start a Postgres of their own, beside whatever runs already.
+if [ "$purpose" = dev ] && ! compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null && ! command -v initdb >/dev/null; then
+  install_system_packages postgresql
+fi
+
 case $purpose in
   run) target="." ;;
   dev) target=".[dev]" ;;

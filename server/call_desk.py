@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from context.call_store import CallStore
-from context.store import Store
-from context.tenant import TenantConfig
-from context.tenant_files import TenantDirectory
+from context.calls.store import CallStore
+from context.store.database import Store
+from context.tenants.config import TenantConfig
+from context.tenants.files import TenantDirectory
 from server.embedded import Embedded
 from server.responders import ResponderFactory
 from telephony.calls import CallRefused, LiveCall

@@ -18,12 +18,12 @@ import structlog
 
 import agents.demo
 from agents.dialogue.responder import common_phrases
-from context.booking_store import utc_now
+from context.bookings.store import utc_now
 from context.errors import ContextError
 from context.home import Home
-from context.store import Store
-from context.tenant import LANGUAGES, TenantConfig
-from context.tenant_files import TenantDirectory
+from context.store.database import Store
+from context.tenants.config import LANGUAGES, TenantConfig
+from context.tenants.files import TenantDirectory
 from server.call_desk import Equipment
 from server.embedded import Embedded
 from server.loading import Progress

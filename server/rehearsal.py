@@ -9,7 +9,7 @@ import contextlib
 
 import structlog
 
-from context.tenant import TenantConfig
+from context.tenants.config import TenantConfig
 from server.responders import ResponderFactory
 from voice_core.responder import Cause, TurnRequest
 

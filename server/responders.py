@@ -12,9 +12,9 @@ from agents.llm.completion import LlmChain
 from agents.llm.fact_search import FactSearch
 from agents.llm.responder import LlmResponder
 from agents.llm.tools import Toolbox
-from context.booking_store import StoredBookingDesk
-from context.store import Store
-from context.tenant import TenantConfig
+from context.bookings.store import StoredBookingDesk
+from context.store.database import Store
+from context.tenants.config import TenantConfig
 from voice_core.engines.registry import EngineRegistry, TenantEngines
 from voice_core.responder import Responder
 

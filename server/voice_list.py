@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from context.tenant import LANGUAGES
+from context.tenants.config import LANGUAGES
 from voice_core.engines.names import PluginEngine
 from voice_core.engines.plugins import installed as plugin_installed
 from voice_core.engines.plugins import missing_keys, package_of

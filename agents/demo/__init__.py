@@ -1,1 +1,1 @@
-"""The demo tenant: YAML files in the shape of `context.tenant.TenantConfig`."""
+"""The demo tenant: YAML files in the shape of `context.tenants.config.TenantConfig`."""

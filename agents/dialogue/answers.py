@@ -13,7 +13,7 @@ from agents.dialogue.state import Asking, DialogueState
 from agents.understanding.dates import When
 from agents.understanding.intents import Intent, Request
 from agents.understanding.understand import Reading
-from context.tenant import OpeningHours
+from context.tenants.config import OpeningHours
 
 SERVICES_NAMED = 4
 """More would not be remembered."""

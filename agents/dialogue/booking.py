@@ -15,7 +15,7 @@ from agents.understanding.names import merged_name
 from agents.understanding.phones import Hearing, national_digits
 from agents.understanding.understand import Reading
 from agents.understanding.yes_no import Answer
-from context.bookings import Booking
+from context.bookings.desk import Booking
 
 
 class BookingFlow:

@@ -10,7 +10,7 @@ import structlog
 
 from agents.dialogue.setting import Setting
 from agents.dialogue.state import Action, Amend, Book, Cancel, Done, Note
-from context.bookings import Booking, SlotTaken
+from context.bookings.desk import Booking, SlotTaken
 from voice_core.responder import ReplyTool
 
 _log = structlog.get_logger(__name__)

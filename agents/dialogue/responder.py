@@ -18,8 +18,8 @@ from agents.dialogue.policy import HEARD_ENOUGH, Policy
 from agents.dialogue.setting import Setting, speech_of
 from agents.dialogue.state import Action, DialogueState, Done, Plan
 from agents.understanding.language_text import plain
-from context.bookings import BookingDesk
-from context.tenant import TenantConfig
+from context.bookings.desk import BookingDesk
+from context.tenants.config import TenantConfig
 from voice_core.responder import Cause, Outcome, ReplyEnd, ReplyPart, ReplyText, ReplyTool, ReplyTransfer, TurnRequest
 
 SAME_WORDS_SCORE = 85.0

@@ -13,8 +13,8 @@ from agents.dialogue.state import DialogueState
 from agents.dialogue.wording import Wording, wording_for
 from agents.knowledge import Knowledge
 from agents.understanding.understand import Understander
-from context.bookings import BookingDesk
-from context.tenant import OpeningHours, Service, TenantConfig
+from context.bookings.desk import BookingDesk
+from context.tenants.config import OpeningHours, Service, TenantConfig
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 """Keys of `TenantConfig.hours`, in the order of `date.weekday()`."""

@@ -11,7 +11,7 @@ from agents.dialogue.wording import Wording
 from agents.understanding.language_pack import LanguagePack
 from agents.understanding.language_text import plain
 from agents.understanding.phones import spoken_phone
-from context.tenant import OpeningHours
+from context.tenants.config import OpeningHours
 
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "MAD": "MAD"}
 

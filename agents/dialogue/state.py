@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from agents.understanding.dates import Clock, Window
-from context.bookings import Booking
+from context.bookings.desk import Booking
 from voice_core.responder import Outcome, ReplyTool
 
 

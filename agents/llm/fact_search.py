@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from agents.knowledge import Knowledge
 from agents.understanding.language_pack import pack_for
-from context.tenant import Fact, TenantConfig
+from context.tenants.config import Fact, TenantConfig
 
 
 class FactSearch:

@@ -8,7 +8,7 @@ what is looked up is marked as data. Called by `agents.llm.responder`.
 import datetime as dt
 from collections.abc import Sequence
 
-from context.tenant import Fact, Localised, OpeningHours, Service, TenantConfig
+from context.tenants.config import Fact, Localised, OpeningHours, Service, TenantConfig
 
 LANGUAGE_NAMES = {"en": "English", "fr": "French", "es": "Spanish", "ar": "Arabic", "ary": "Moroccan Arabic (Darija)"}
 

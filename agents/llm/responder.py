@@ -24,7 +24,7 @@ from agents.llm.prompt import system_prompt, turn_notes
 from agents.llm.say_do import Deed, SayDoCheck
 from agents.llm.tools import KnowledgeSearch, Toolbox, ToolResult
 from agents.llm.wording import LlmWording, wording_for
-from context.tenant import TenantConfig
+from context.tenants.config import TenantConfig
 from voice_core.errors import EngineError
 from voice_core.expectation import NOTHING_EXPECTED, SlotKind
 from voice_core.responder import (

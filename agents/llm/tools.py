@@ -16,8 +16,8 @@ from livekit.agents.llm import Tool, function_tool
 from msgspec import Meta
 
 from agents.understanding.phones import valid_e164
-from context.bookings import BookingDesk, SlotTaken
-from context.tenant import Fact, Localised, Service, TenantConfig
+from context.bookings.desk import BookingDesk, SlotTaken
+from context.tenants.config import Fact, Localised, Service, TenantConfig
 from voice_core.responder import Confirmation, Outcome, ReplyEnd, ReplyTransfer
 
 KnowledgeSearch = Callable[[str, str], Sequence[Fact]]

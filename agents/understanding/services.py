@@ -10,7 +10,7 @@ from rapidfuzz.distance import OSA
 
 from agents.understanding.language_pack import LanguagePack
 from agents.understanding.language_text import Words
-from context.tenant import Service
+from context.tenants.config import Service
 
 MAX_WINDOW_TOKENS = 4
 FUZZY_MIN_LETTERS = 6

@@ -21,7 +21,7 @@ from agents.understanding.names import NameHint, corrected_name, find_name
 from agents.understanding.phones import PhoneMention, find_phone, national_digits
 from agents.understanding.services import ServiceIndex
 from agents.understanding.yes_no import Answer, read_answer
-from context.tenant import TenantConfig
+from context.tenants.config import TenantConfig
 
 
 class Awaited(Enum):

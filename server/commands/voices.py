@@ -11,7 +11,7 @@ import typer
 
 from context.errors import ContextError
 from context.home import Home
-from context.tenant import LANGUAGES
+from context.tenants.config import LANGUAGES
 from voice_core.errors import VoiceError
 from voice_core.frames import Pcm16
 from voice_core.speech import Voice

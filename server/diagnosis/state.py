@@ -13,10 +13,10 @@ import msgspec
 import agents.demo
 from context.errors import ContextError, HomeError
 from context.home import Home
-from context.store import Store
-from context.tables import SCHEMA_VERSION
-from context.tenant import LANGUAGES, TenantConfig
-from context.tenant_files import TenantDirectory
+from context.store.database import Store
+from context.store.migration import head
+from context.tenants.config import LANGUAGES, TenantConfig
+from context.tenants.files import TenantDirectory
 from server.diagnosis.report import Finding, fail, ok
 from voice_core.engines.names import EmbeddedEngine, PiperEngine, PluginEngine, parse_engine
 from voice_core.engines.plugins import installed, missing_keys, package_of
@@ -57,7 +57,7 @@ async def database(url: str) -> Finding:
         await store.aclose()
     except ContextError as error:
         return fail("database", str(error), "set PARLEY_DATABASE_URL to one that works, or mend this one")
-    return ok("database", f"{kind}, version {SCHEMA_VERSION}")
+    return ok("database", f"{kind}, version {head()}")
 
 
 def tenants(folder: Path) -> Tenants:

@@ -9,10 +9,10 @@ import msgspec
 
 import agents.demo
 from agents.dialogue.responder import DialogueResponder
-from context.bookings import Booking, BookingDesk, BookingNotFound, SlotTaken
-from context.slots import Calendar
-from context.tenant import TenantConfig
-from context.tenant_files import load_tenant
+from context.bookings.desk import Booking, BookingDesk, BookingNotFound, SlotTaken
+from context.bookings.slots import Calendar
+from context.tenants.config import TenantConfig
+from context.tenants.files import load_tenant
 from voice_core.responder import (
     Cause,
     Outcome,

@@ -11,8 +11,8 @@ from agents.dialogue.responder import DialogueResponder, common_phrases
 from agents.dialogue.wording import placeholders, wording_for
 from agents.knowledge import Knowledge
 from agents.understanding.language_pack import pack_for
-from context.booking_store import StoredBookingDesk
-from context.store import Store
+from context.bookings.store import StoredBookingDesk
+from context.store.database import Store
 from tests.agents.phone_call import CLINIC, FRIDAY, NUMBER, MemoryDesk, PhoneCall
 from voice_core.responder import Outcome
 

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from benchmarks.fake_engines import FakeRecognizer, FakeVoice
 from context.home import Home
-from context.store import Store
-from context.tenant import EngineChoice
+from context.store.database import Store
+from context.tenants.config import EngineChoice
 from server.commands import doctor
 from server.diagnosis import machine, speech, state
 from server.diagnosis.report import WIDTH, Finding, Verdict, fail, lines, ok, summed_up, warn
@@ -143,7 +143,7 @@ class TestState:
         await (await Store.open(home.database_url)).aclose()
         assert (await state.database(home.database_url)).verdict is Verdict.OK
         with sqlite3.connect(home.database) as plain:
-            plain.execute("UPDATE schema_version SET version = version + 1")
+            plain.execute("UPDATE alembic_version SET version_num = '9999'")
         finding = await state.database(home.database_url)
         assert finding.verdict is Verdict.FAIL
         assert "newer" in finding.detail

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from context.home import Home
-from context.tenant import LANGUAGES
+from context.tenants.config import LANGUAGES
 from server import voice_list
 from server.commands import voices
 from server.voice_list import ListedVoice, listed

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from context.tenant import BookingPolicy, OpeningHours, Persona, Service, TenantConfig
+from context.tenants.config import BookingPolicy, OpeningHours, Persona, Service, TenantConfig
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = dt.datetime(2027, 6, 7, 8, 0, tzinfo=PARIS)

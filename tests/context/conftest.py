@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from context.store import Store
+from context.store.database import Store
 
 
 @pytest.fixture

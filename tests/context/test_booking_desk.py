@@ -5,9 +5,9 @@ import datetime as dt
 
 import pytest
 
-from context.booking_store import StoredBookingDesk
-from context.bookings import BookingNotFound, SlotTaken
-from context.store import Store
+from context.bookings.desk import BookingNotFound, SlotTaken
+from context.bookings.store import StoredBookingDesk
+from context.store.database import Store
 from tests.context.clinic import CLINIC, NOW, SUNDAY, TUESDAY, WEDNESDAY, at, clinic, clock_times
 
 

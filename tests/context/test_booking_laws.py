@@ -11,10 +11,10 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from context.booking_store import StoredBookingDesk
-from context.bookings import Booking, BookingNotFound, SlotTaken
-from context.store import Store
-from context.tables import bookings
+from context.bookings.desk import Booking, BookingNotFound, SlotTaken
+from context.bookings.store import StoredBookingDesk
+from context.bookings.tables import bookings
+from context.store.database import Store
 from tests.context.clinic import CLINIC, NOW, PARIS, TUESDAY, WEDNESDAY, at
 
 BUFFER = dt.timedelta(minutes=CLINIC.booking.buffer_minutes)

@@ -7,17 +7,17 @@ import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
-from context.store import Store
-from context.tables import bookings
+from context.bookings.tables import bookings
+from context.store.database import Store
 from tests.context.clinic import CLINIC
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 SELLER = """
 import asyncio, json, sys
-from context.booking_store import StoredBookingDesk
-from context.bookings import SlotTaken
-from context.store import Store
+from context.bookings.store import StoredBookingDesk
+from context.bookings.desk import SlotTaken
+from context.store.database import Store
 from tests.context.clinic import NOW, TUESDAY, at, clinic
 
 async def main(url, seller):

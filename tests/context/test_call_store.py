@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from context.call_store import CallStore
-from context.store import Store
+from context.calls.store import CallStore
+from context.store.database import Store
 from voice_core.record import CallRecord, ToolUse, Utterance
 from voice_core.responder import Outcome
 
@@ -35,8 +35,8 @@ RECORD = CallRecord(
 SAVER = """
 import asyncio, sys
 import msgspec
-from context.call_store import CallStore
-from context.store import Store
+from context.calls.store import CallStore
+from context.store.database import Store
 from tests.context.test_call_store import RECORD
 
 async def main(url):

@@ -7,7 +7,7 @@ import pytest
 
 from context.errors import HomeError
 from context.home import Home
-from context.store import Store
+from context.store.database import Store
 
 
 def mode(path: Path) -> int:

@@ -11,7 +11,7 @@ import structlog
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from context.bookings import Booking
+from context.bookings.desk import Booking
 from context.redaction import EMAIL_MASK, MASK, PHONE_MASK, redact, redact_text
 
 digits = st.text("0123456789", min_size=9, max_size=13)

@@ -7,8 +7,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from context.slots import Calendar
-from context.tenant import BookingPolicy, OpeningHours
+from context.bookings.slots import Calendar
+from context.tenants.config import BookingPolicy, OpeningHours
 from tests.context.clinic import CLINIC, NOW, PARIS, SUNDAY, TUESDAY, at, clock_times
 
 MINUTE_S = 60

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from context.errors import TenantFileError
-from context.tenant_files import TenantDirectory, key_digest, load_tenant
+from context.tenants.files import TenantDirectory, key_digest, load_tenant
 
 GOOD = """\
 id: clinic-a

@@ -8,12 +8,12 @@ import stat
 from pathlib import Path
 
 import agents.demo
-from context.booking_store import StoredBookingDesk
-from context.bookings import Booking
-from context.call_store import CallStore
+from context.bookings.desk import Booking
+from context.bookings.store import StoredBookingDesk
+from context.calls.store import CallStore
 from context.home import Home
-from context.store import Store
-from context.tenant_files import load_tenant
+from context.store.database import Store
+from context.tenants.files import load_tenant
 from voice_core.frames import Pcm16
 from voice_core.record import CallRecord
 from voice_core.voice_to_voice import read_stereo

@@ -4,8 +4,8 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 from agents.llm.tools import Toolbox
-from context.bookings import Booking, SlotTaken
-from context.tenant import Fact, OpeningHours, Persona, Service, TenantConfig
+from context.bookings.desk import Booking, SlotTaken
+from context.tenants.config import Fact, OpeningHours, Persona, Service, TenantConfig
 
 ZONE = ZoneInfo("Europe/Paris")
 NOW = dt.datetime(2026, 11, 20, 14, 30, tzinfo=ZONE)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import agents.demo
-from context.tenant_files import TenantDirectory, key_digest
+from context.tenants.files import TenantDirectory, key_digest
 from server.call_desk import CallDesk, language_for, tenant_for
 from telephony.calls import CallRefused
 from telephony.peer import Peer

@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from context.bookings import Booking, BookingNotFound, SlotTaken
-from context.slots import GRAIN_S, Calendar
-from context.store import Row, Store, TenantTransaction
-from context.tables import booked_grains, bookings, calendars
-from context.tenant import TenantConfig
+from context.bookings.desk import Booking, BookingNotFound, SlotTaken
+from context.bookings.slots import GRAIN_S, Calendar
+from context.bookings.tables import booked_grains, bookings, calendars
+from context.store.database import Store
+from context.store.transaction import Row, TenantTransaction
+from context.tenants.config import TenantConfig
 
 Clock = Callable[[], dt.datetime]
 """Aware time of day."""
@@ -30,7 +31,7 @@ def utc_now() -> dt.datetime:
 
 
 class StoredBookingDesk:
-    """Bookings of one tenant (implements `context.bookings.BookingDesk`). Raises StoreError besides."""
+    """Bookings of one tenant (implements `context.bookings.desk.BookingDesk`). Raises StoreError besides."""
 
     def __init__(self, store: Store, tenant: TenantConfig, now: Clock = utc_now) -> None:
         self._store = store.tenant(tenant.id)

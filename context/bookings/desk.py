@@ -1,7 +1,7 @@
 """Appointments: which slots are free and the promise that none is sold twice.
 
 `BookingDesk` is what the agent's tools see, bound to one tenant; the store behind it is
-`context.store`. Times are aware datetimes in the tenant's time zone.
+`context.store.database`. Times are aware datetimes in the tenant's time zone.
 """
 
 import datetime as dt

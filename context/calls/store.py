@@ -6,8 +6,8 @@ process killed right after the answer has lost nothing. Called by the server whe
 
 import msgspec
 
-from context.store import Store
-from context.tables import calls
+from context.calls.tables import calls
+from context.store.database import Store
 from voice_core.record import CallRecord
 
 RECENT_LIMIT = 50

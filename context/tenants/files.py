@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from context.errors import TenantFileError
 from context.located_yaml import Document, Fault, LocatedError
-from context.tenant import TenantConfig
-from context.tenant_checks import findings
+from context.tenants.checks import findings
+from context.tenants.config import TenantConfig
 
 SECRET_FIELDS = frozenset({"keys", "engines"})
 """Fields whose values stay out of messages: somebody may have pasted an API key into them."""

@@ -1,6 +1,6 @@
 """What a tenant's file must hold beyond its types: codes that exist, hours that make sense, whole texts.
 
-Each check yields the path of the value and what is allowed there. Called by `context.tenant_files`
+Each check yields the path of the value and what is allowed there. Called by `context.tenants.files`
 on a file that already has the right shape.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import phonenumbers
 
+from context.bookings.slots import WEEKDAYS
 from context.located_yaml import Path, Step
-from context.slots import WEEKDAYS
-from context.tenant import LANGUAGES, OpeningHours, Service, TenantConfig
+from context.tenants.config import LANGUAGES, OpeningHours, Service, TenantConfig
 from voice_core.engines.names import EngineNameError, parse_engine
 
 Finding = tuple[Path, str]

@@ -1,18 +1,8 @@
-"""The tables of the store, for SQLite and Postgres alike.
-
-Every table that holds a tenant's data has `tenant_id` first in its primary key. Instants are whole
-seconds since the epoch, UTC: SQLite would drop the time zone of a datetime. Used by `context.store`
-and the stores of bookings and calls.
-"""
+"""The tables of appointments. The primary key of `booked_grains` is what makes a double sale impossible."""
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 1
-"""Raised by one with every change below, together with the migration that makes it."""
-
-metadata = sa.MetaData()
-
-schema_version = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer, primary_key=True))
+from context.store.metadata import metadata
 
 calendars = sa.Table(
     "calendars",
@@ -49,18 +39,4 @@ booked_grains = sa.Table(
     sa.ForeignKeyConstraint(["tenant_id", "booking_id"], ["bookings.tenant_id", "bookings.id"]),
     sa.Index("booked_grains_by_booking", "tenant_id", "booking_id"),
     comment="Five minutes sold once: the primary key is what makes a double sale impossible",
-)
-
-calls = sa.Table(
-    "calls",
-    metadata,
-    sa.Column("tenant_id", sa.String, primary_key=True),
-    sa.Column("call_id", sa.String, primary_key=True),
-    sa.Column("started_at", sa.Float, nullable=False),
-    sa.Column("duration_s", sa.Float, nullable=False),
-    sa.Column("language", sa.String, nullable=False),
-    sa.Column("outcome", sa.String, nullable=False),
-    sa.Column("reason", sa.String, nullable=False),
-    sa.Column("record", sa.Text, nullable=False, comment="CallRecord as JSON"),
-    sa.Index("calls_by_start", "tenant_id", "started_at"),
 )

@@ -1,7 +1,7 @@
 """Which starts a tenant may sell on one day: opening hours, policy and what is sold already.
 
 Pure arithmetic over five-minute grains, so that offering a slot and selling it obey one function
-and the grains of two sales collide in the database itself. Called by `context.booking_store`.
+and the grains of two sales collide in the database itself. Called by `context.bookings.store`.
 """
 
 import datetime as dt
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from context.tenant import BookingPolicy, OpeningHours
+from context.tenants.config import BookingPolicy, OpeningHours
 
 GRAIN_S = 300
 """Calendars are cut into five minutes: every usual length and start is a whole number of them."""

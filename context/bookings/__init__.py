@@ -1,0 +1,1 @@
+"""Appointments, none sold twice."""

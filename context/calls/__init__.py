@@ -1,0 +1,1 @@
+"""Calls, from their first ring to their record."""

@@ -1,0 +1,1 @@
+"""People who call, and the context box that travels with each of them."""

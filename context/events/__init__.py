@@ -1,0 +1,1 @@
+"""The event bus: what happened, told to whoever must know, durably."""

@@ -1,0 +1,1 @@
+"""Keys, users, secrets, limits and the audit log."""

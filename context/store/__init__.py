@@ -1,0 +1,1 @@
+"""The database: transactions that belong to one tenant, migrations, backup."""

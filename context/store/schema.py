@@ -1,0 +1,17 @@
+"""The whole schema: which modules declare tables. For migrations, backup, erasure and their tests."""
+
+from importlib import import_module
+
+import sqlalchemy as sa
+
+from context.store.metadata import metadata
+
+TABLE_MODULES = ("context.bookings.tables", "context.calls.tables")
+"""Every module that declares tables."""
+
+
+def whole_schema() -> sa.MetaData:
+    """Every table of every concept."""
+    for module in TABLE_MODULES:
+        import_module(module)
+    return metadata

@@ -1,0 +1,1 @@
+"""Who is served: tenants, their configuration, how they come and go."""

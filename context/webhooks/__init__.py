@@ -1,0 +1,1 @@
+"""Events sent to the tenants' own servers, signed and retried."""
