@@ -5,9 +5,11 @@ The database is opened beside the running server; nothing here asks the server i
 
 import datetime as dt
 import stat
+from collections import Counter
 from pathlib import Path
 
 import agents.demo
+from benchmarks.wer import normalise
 from context.bookings.desk import Booking
 from context.bookings.store import StoredBookingDesk
 from context.calls.store import CallStore
@@ -53,6 +55,15 @@ async def free_starts(home: Path, booking: Booking) -> list[dt.datetime]:
 def recording(home: Path, call_id: str) -> tuple[Pcm16, Pcm16, int]:
     """Caller, agent and rate of the server's recording of a call."""
     return read_stereo(home / "recordings" / f"{call_id}.wav")
+
+
+def share_heard(said: str, heard: str, language: str) -> float:
+    """Share of the words that were said which recognition hears again in the recording, 0..1.
+
+    A single word may be misheard on any day (the date of the appointment changes); most of them may not.
+    """
+    words, again = Counter(normalise(said, language)), Counter(normalise(heard, language))
+    return sum((words & again).values()) / sum(words.values())
 
 
 def event_log(home: Path, call_id: str) -> bytes:

@@ -11,6 +11,7 @@ from tests.e2e.after_the_call import (
     open_to_others,
     recording,
     said_by,
+    share_heard,
     stored_bookings,
     stored_record,
 )
@@ -59,8 +60,9 @@ async def test_a_caller_is_answered_and_leaves_with_an_appointment(
     caller, agent_side, rate_hz = recording(server.home, call.call_id)
     assert len(conversation(caller, agent_side, rate_hz).turns) >= len(ENGLISH)
     heard = await hear(agent_side, rate_hz, "en")
-    for words in (r"1 ?p\.?m\.? on saturday", "65", "tuesday.* 10"):
-        assert re.search(words, heard.lower()), f"the agent's voice is heard as: {heard}"
+    assert share_heard(said_by(record, "agent"), heard, "en") > 0.8, f"the agent's voice is heard as: {heard}"
+    for word in ("saturday", "65", "tuesday"):
+        assert word in heard.lower(), f"the agent's voice is heard as: {heard}"
     heard = await hear(caller, rate_hz, "en")
     for words in ("saturday", "cleaning", "curie"):
         assert words in heard.lower(), f"the caller's voice is heard as: {heard}"

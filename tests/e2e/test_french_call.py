@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.e2e.after_the_call import event_log, recording, said_by, stored_bookings, stored_record
+from tests.e2e.after_the_call import event_log, recording, said_by, share_heard, stored_bookings, stored_record
 from tests.e2e.conftest import Hear
 from tests.e2e.scripted_calls import FRENCH, ScriptedCalls
 from tests.live_server import LiveServer
@@ -43,9 +43,8 @@ async def test_a_french_caller_is_answered_and_leaves_with_an_appointment(
     caller, agent_side, rate_hz = recording(server.home, ended["call_id"])
     assert len(conversation(caller, agent_side, rate_hz).turns) >= len(FRENCH)
     heard = await hear(agent_side, rate_hz, "fr")
-    assert re.search(rf"détartrage.* {start.day} .*10 ?h.*curie", heard.lower()), (
-        f"the agent's voice is heard as: {heard}"
-    )
+    assert share_heard(said_by(record, "agent"), heard, "fr") > 0.6, f"the agent's voice is heard as: {heard}"
+    assert "curie" in heard.lower(), heard
     heard = await hear(caller, rate_hz, "fr")
     assert re.search("samedi.*curie", heard.lower()), f"the caller's voice is heard as: {heard}"
 
