@@ -13,6 +13,8 @@ from hypothesis import settings
 settings.register_profile("parley", deadline=None, print_blob=True)
 settings.load_profile("parley")
 
+pytest_plugins = ["tests.postgres_server"]
+
 
 @pytest.fixture(autouse=True)
 def no_personal_settings(monkeypatch: pytest.MonkeyPatch) -> None:

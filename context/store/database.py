@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from context.errors import StoreConflictError, StoreError
 from context.store.migration import upgrade
+from context.store.row_security import EVERY_TENANT, TENANT_SETTING
 from context.store.transaction import INSERTS, ServerTransaction, TenantTransaction
 
 BUSY_TIMEOUT_MS = 10_000
@@ -28,15 +29,15 @@ class TenantStore:
     """The store as one tenant may see it."""
 
     def __init__(self, store: "Store", tenant_id: str) -> None:
-        if not tenant_id:
-            raise ValueError("a store without a tenant would see nobody's rows")
+        if not tenant_id or tenant_id == EVERY_TENANT:
+            raise ValueError(f"{tenant_id!r} names no tenant")
         self._store = store
         self.tenant_id = tenant_id
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[TenantTransaction, None]:
         """A consistent view; it never waits for a writer. Raises StoreError."""
-        async with self._store.reading() as connection:
+        async with self._store.reading(self.tenant_id) as connection:
             yield TenantTransaction(connection, self.tenant_id)
 
     @asynccontextmanager
@@ -45,7 +46,7 @@ class TenantStore:
 
         Raises StoreError.
         """
-        async with self._store.writing() as connection:
+        async with self._store.writing(self.tenant_id) as connection:
             yield TenantTransaction(connection, self.tenant_id)
 
 
@@ -92,34 +93,42 @@ class Store:
         await self._engine.dispose()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncGenerator[AsyncConnection, None]:
-        """A reading transaction of no tenant: for `TenantStore`, which scopes it. Raises StoreError."""
+    async def reading(self, owner: str = "") -> AsyncGenerator[AsyncConnection, None]:
+        """A reading transaction: for `TenantStore`, which scopes it. owner: the tenant whose rows Postgres shows,
+        EVERY_TENANT for all, "" for none. Raises StoreError."""
         with _as_store_errors():
             async with self._reader_engine.begin() as connection:
+                await _name_owner(connection, owner)
                 yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncGenerator[AsyncConnection, None]:
-        """A writing transaction of no tenant: for `TenantStore`, which scopes it. Raises StoreError."""
+    async def writing(self, owner: str = "") -> AsyncGenerator[AsyncConnection, None]:
+        """A writing transaction: for `TenantStore`, which scopes it. owner: as of `reading`. Raises StoreError."""
         with _as_store_errors():
             async with self._writer, self._writer_engine.begin() as connection:
+                await _name_owner(connection, owner)
                 yield connection
 
     @asynccontextmanager
     async def reading_every_tenant(self) -> AsyncGenerator[ServerTransaction, None]:
         """A consistent view of every tenant, for housekeeping. Raises StoreError."""
-        async with self.reading() as connection:
+        async with self.reading(EVERY_TENANT) as connection:
             yield ServerTransaction(connection)
 
     @asynccontextmanager
     async def writing_every_tenant(self) -> AsyncGenerator[ServerTransaction, None]:
         """A writing transaction over every tenant, for housekeeping. Raises StoreError."""
-        async with self.writing() as connection:
+        async with self.writing(EVERY_TENANT) as connection:
             yield ServerTransaction(connection)
 
     async def _prepare(self) -> None:
-        async with self.writing() as connection:
+        async with self.writing(EVERY_TENANT) as connection:
             await connection.run_sync(upgrade)
+
+
+async def _name_owner(connection: AsyncConnection, owner: str) -> None:
+    if connection.dialect.name == "postgresql":
+        await connection.execute(sa.select(sa.func.set_config(TENANT_SETTING, owner, True)))
 
 
 @contextmanager
