@@ -63,7 +63,7 @@ async def test_a_person_with_parleys_password_and_psql_sees_nothing(
 
 async def test_a_row_cannot_be_written_for_or_given_to_another_tenant(store: Store) -> None:
     for statement in (
-        "INSERT INTO calls SELECT 'two', 'stolen', started_at, duration_s, language, outcome, reason, record FROM calls",
+        "INSERT INTO calls SELECT 'two', 'taken', started_at, duration_s, language, outcome, reason, record FROM calls",
         "UPDATE calls SET tenant_id = 'two', call_id = 'given'",
     ):
         with pytest.raises(StoreError, match="row-level security"):

@@ -1,0 +1,1 @@
+"""What a person may ask for: a copy of everything kept about them, and its removal. And removal by age."""
