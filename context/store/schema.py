@@ -6,7 +6,11 @@ import sqlalchemy as sa
 
 from context.store.metadata import metadata
 
-TABLE_MODULES = ("context.bookings.tables", "context.calls.tables")
+TABLE_MODULES = (
+    "context.bookings.tables",
+    "context.calls.tables",
+    "context.events.tables",
+)
 """Every module that declares tables."""
 
 
