@@ -1,0 +1,79 @@
+"""The application on the API port: pages, health and the REST resources, behind one set of rules.
+
+Every resource is a list of Litestar handlers in a module of its own, named once here; what holds for all of them
+(authentication, limits, problems, idempotency, entity tags, the schema) is added here and nowhere else. Built by
+`server.running`, which mounts it, and by tests.
+"""
+
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import Any
+
+from litestar import Litestar, Request, Router
+from litestar.di import Provide
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+from context.security.principal import Principal
+from server.rest.auth import Authentication, unauthorized
+from server.rest.bodies import check_body
+from server.rest.etags import EntityTags
+from server.rest.paging import provide_page
+from server.rest.problems import EXCEPTION_HANDLERS
+from server.rest.services import ServiceDoor, Services
+
+PREFIX = "/v1"
+
+LARGEST_BODY_BYTES = 1_000_000
+"""Product facts, section 2; a handler that takes audio says so itself."""
+
+RESOURCES = ()
+"""Modules of resources; each has `handlers`."""
+
+
+def rest_app(door: ServiceDoor, pages: Iterable[ControllerRouterHandler] = ()) -> Litestar:
+    """The application. door: where the services come from once they are built. pages: handlers outside /v1."""
+    return application(door, resource_handlers(), pages)
+
+
+def resource_handlers() -> list[ControllerRouterHandler]:
+    """The handlers of every resource."""
+    return [handler for module in RESOURCES for handler in import_module(module).handlers]
+
+
+def application(
+    door: ServiceDoor, resources: Sequence[ControllerRouterHandler], pages: Iterable[ControllerRouterHandler] = ()
+) -> Litestar:
+    """The application with these resources: for tests of the rules; `rest_app` has them all."""
+
+    async def provide_services() -> Services:
+        return door.services
+
+    def authentication(app: ASGIApp) -> ASGIApp:
+        return Authentication(app, door)
+
+    router = Router(
+        PREFIX,
+        route_handlers=resources,
+        middleware=[authentication, EntityTags],
+        before_request=check_body,
+        dependencies={
+            "services": Provide(provide_services),
+            "principal": Provide(provide_principal, sync_to_thread=False),
+            "page": Provide(provide_page),
+        },
+    )
+    return Litestar(
+        [router, *pages],
+        exception_handlers=EXCEPTION_HANDLERS,
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=LARGEST_BODY_BYTES,
+    )
+
+
+def provide_principal(request: Request[Any, Any, Any]) -> Principal:
+    """Dependency `principal`. Raises Problem 401 in a public handler that was called without credentials."""
+    principal = request.scope["user"]
+    if not isinstance(principal, Principal):
+        raise unauthorized("This needs an API key or a signed-in user.")
+    return principal
