@@ -10,6 +10,7 @@ TABLE_MODULES = (
     "context.bookings.tables",
     "context.calls.tables",
     "context.events.tables",
+    "context.security.tables",
 )
 """Every module that declares tables."""
 
