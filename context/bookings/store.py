@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from context.bookings.desk import Booking, BookingNotFound, SlotTaken
+from context.bookings.happened import cancelled, confirmed
 from context.bookings.slots import GRAIN_S, Calendar
 from context.bookings.tables import booked_grains, bookings, calendars
+from context.events.outbox import publish
 from context.store.database import Store
 from context.store.transaction import Row, TenantTransaction
 from context.tenants.config import TenantConfig
@@ -88,7 +90,9 @@ class StoredBookingDesk:
             }
             await transaction.insert(bookings, [row])
             await self._hold(transaction, booking_id, start_s, minutes)
-        return self._booking(row)
+            booking = self._booking(row)
+            await publish(transaction, confirmed(booking, self._now()))
+        return booking
 
     async def cancel(self, booking_id: str) -> Booking:
         """Give the slot back; cancelling twice is cancelling once. Raises BookingNotFound."""
@@ -99,6 +103,7 @@ class StoredBookingDesk:
                 await transaction.delete(booked_grains, booked_grains.c.booking_id == booking_id)
                 cancelled_at_s = int(self._now().timestamp())
                 await transaction.update(bookings, {"cancelled_at_s": cancelled_at_s}, bookings.c.id == booking_id)
+                await publish(transaction, cancelled(self._booking(row), self._now()))
         return self._booking(row)
 
     async def move(self, booking_id: str, starts_at: dt.datetime) -> Booking:
@@ -118,6 +123,8 @@ class StoredBookingDesk:
                 await transaction.delete(booked_grains, booked_grains.c.booking_id == booking_id)
                 await self._hold(transaction, booking_id, start_s, row["minutes"])
                 await transaction.update(bookings, {"starts_at_s": start_s}, bookings.c.id == booking_id)
+                moved = self._booking({**row, "starts_at_s": start_s})
+                await publish(transaction, confirmed(moved, self._now(), instead_of=self._booking(row)))
         return self._booking({**row, "starts_at_s": start_s})
 
     async def of_call(self, call_id: str) -> list[Booking]:

@@ -61,8 +61,10 @@ class Statements:
 
     async def insert_once(self, table: sa.Table, row: Row) -> bool:
         """Add a row unless its primary key exists already; whether it was added."""
-        statement = INSERTS[self.dialect](table).values(self._owned(row))
-        return bool((await self._connection.execute(statement.on_conflict_do_nothing())).rowcount)
+        # RETURNING, because psycopg does not tell how many rows an INSERT has added.
+        statement = INSERTS[self.dialect](table).values(self._owned(row)).on_conflict_do_nothing()
+        added = await self._connection.execute(statement.returning(*table.primary_key.columns))
+        return added.first() is not None
 
     async def upsert(self, table: sa.Table, row: Row) -> None:
         """Add a row, or give the row with its primary key these values."""
