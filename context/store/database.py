@@ -5,24 +5,39 @@ database up to date. Opened once by the server; every store of `context` works o
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+import sqlite3
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from context.errors import StoreConflictError, StoreError
-from context.store.migration import upgrade
+from context.store.migration import HEAD, SchemaVersion, migrate, schema_version
 from context.store.row_security import EVERY_TENANT, TENANT_SETTING
 from context.store.transaction import INSERTS, ServerTransaction, TenantTransaction
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another process: a write takes milliseconds, a checkpoint tenths of a second."""
 
+SQLITE_PRAGMAS = (
+    f"busy_timeout={BUSY_TIMEOUT_MS}",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "secure_delete=ON",
+)
+"""secure_delete: what is deleted is overwritten with zeros, so that an erased person is not left in free pages."""
+
 _WRITING = "parley_writing"
+_MIGRATING = "parley_migrating"
+
+log = structlog.get_logger(__name__)
 
 
 class TenantStore:
@@ -37,7 +52,7 @@ class TenantStore:
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[TenantTransaction, None]:
         """A consistent view; it never waits for a writer. Raises StoreError."""
-        async with self._store.reading(self.tenant_id) as connection:
+        async with self._store.reading_as(self.tenant_id) as connection:
             yield TenantTransaction(connection, self.tenant_id)
 
     @asynccontextmanager
@@ -46,7 +61,7 @@ class TenantStore:
 
         Raises StoreError.
         """
-        async with self._store.writing(self.tenant_id) as connection:
+        async with self._store.writing_as(self.tenant_id) as connection:
             yield TenantTransaction(connection, self.tenant_id)
 
 
@@ -57,15 +72,38 @@ class Store:
         self._engine = engine
         self._reader_engine = engine.execution_options(**{_WRITING: False})
         self._writer_engine = engine.execution_options(**{_WRITING: True})
+        self._migrating_engine = engine.execution_options(**{_WRITING: True, _MIGRATING: True})
         # One writer a process: waiting here is fair and free, waiting inside SQLite polls.
         self._writer = asyncio.Lock()
 
+    @property
+    def dialect(self) -> str:
+        """ "sqlite" or "postgresql"."""
+        return self._engine.dialect.name
+
+    @property
+    def file(self) -> Path | None:
+        """The database file of SQLite."""
+        name = self._engine.url.database
+        return Path(name) if self.dialect == "sqlite" and name else None
+
     @classmethod
     async def open(cls, url: str) -> "Store":
-        """Connect to a SQLAlchemy async URL and make the tables when there are none.
+        """Connect to a SQLAlchemy async URL and bring the database to the schema of this Parley.
 
         Raises StoreVersionError when a newer Parley wrote it, else StoreError.
         """
+        store = await cls.connect(url)
+        try:
+            await store.migrate()
+        except BaseException:
+            await store.aclose()
+            raise
+        return store
+
+    @classmethod
+    async def connect(cls, url: str) -> "Store":
+        """Connect, and leave the schema as it is: for `migrate` and `schema` alone. Raises StoreError."""
         try:
             engine = create_async_engine(url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"))
         except (ArgumentError, IntegrityError, NoSuchModuleError, ModuleNotFoundError) as error:
@@ -76,13 +114,7 @@ class Store:
         if engine.dialect.name == "sqlite":
             event.listen(engine.sync_engine, "connect", _sqlite_connect)
             event.listen(engine.sync_engine, "begin", _sqlite_begin)
-        store = cls(engine)
-        try:
-            await store._prepare()
-        except BaseException:
-            await store.aclose()
-            raise
-        return store
+        return cls(engine)
 
     def tenant(self, tenant_id: str) -> TenantStore:
         """The store as `tenant_id` sees it."""
@@ -93,7 +125,7 @@ class Store:
         await self._engine.dispose()
 
     @asynccontextmanager
-    async def reading(self, owner: str = "") -> AsyncGenerator[AsyncConnection, None]:
+    async def reading_as(self, owner: str) -> AsyncGenerator[AsyncConnection, None]:
         """A reading transaction: for `TenantStore`, which scopes it. owner: the tenant whose rows Postgres shows,
         EVERY_TENANT for all, "" for none. Raises StoreError."""
         with _as_store_errors():
@@ -102,8 +134,8 @@ class Store:
                 yield connection
 
     @asynccontextmanager
-    async def writing(self, owner: str = "") -> AsyncGenerator[AsyncConnection, None]:
-        """A writing transaction: for `TenantStore`, which scopes it. owner: as of `reading`. Raises StoreError."""
+    async def writing_as(self, owner: str) -> AsyncGenerator[AsyncConnection, None]:
+        """A writing transaction: for `TenantStore`, which scopes it. owner: as of `reading_as`. Raises StoreError."""
         with _as_store_errors():
             async with self._writer, self._writer_engine.begin() as connection:
                 await _name_owner(connection, owner)
@@ -112,18 +144,63 @@ class Store:
     @asynccontextmanager
     async def reading_every_tenant(self) -> AsyncGenerator[ServerTransaction, None]:
         """A consistent view of every tenant, for housekeeping. Raises StoreError."""
-        async with self.reading(EVERY_TENANT) as connection:
+        async with self.reading_as(EVERY_TENANT) as connection:
             yield ServerTransaction(connection)
 
     @asynccontextmanager
     async def writing_every_tenant(self) -> AsyncGenerator[ServerTransaction, None]:
         """A writing transaction over every tenant, for housekeeping. Raises StoreError."""
-        async with self.writing(EVERY_TENANT) as connection:
+        async with self.writing_as(EVERY_TENANT) as connection:
             yield ServerTransaction(connection)
 
-    async def _prepare(self) -> None:
-        async with self.writing(EVERY_TENANT) as connection:
-            await connection.run_sync(upgrade)
+    async def schema(self) -> SchemaVersion:
+        """Which schema the database has. Raises StoreError."""
+        async with self.reading_as(EVERY_TENANT) as connection:
+            return await connection.run_sync(schema_version)
+
+    async def migrate(self, to: str = HEAD) -> SchemaVersion:
+        """Bring the schema to a revision, whole or not at all; processes that do so at once take turns.
+
+        Raises StoreVersionError when there is no such revision or a newer Parley wrote the database, else StoreError.
+        """
+        # An up-to-date database needs no write, so that opening it never waits for a writer.
+        version = await self.schema()
+        if version.found != version.resolve(to):
+            with _as_store_errors():
+                async with self._writer, self._migrating_engine.connect() as connection:
+                    async with connection.begin():
+                        await _name_owner(connection, EVERY_TENANT)
+                        await connection.run_sync(migrate, to)
+                    await connection.invalidate()  # its settings are those of a migration
+            version = await self.schema()
+        if version.bypasses_row_security:
+            log.warning("database_role_sees_past_row_security")
+        return version
+
+    async def checkpoint(self) -> bool:
+        """Move SQLite's write-ahead log into the database file and empty it; whether nothing is left in the log.
+
+        A reader that holds an old view stops it. Postgres: True, it has no such file. Raises StoreError.
+        """
+        if self.dialect != "sqlite":
+            return True
+        rows = await self.outside_transaction("PRAGMA wal_checkpoint(TRUNCATE)")
+        return rows[0][0] == 0
+
+    async def outside_transaction(self, statement: str) -> Sequence[Sequence[Any]]:
+        """Run a statement that no transaction may hold (VACUUM, a checkpoint); its rows. Raises StoreError."""
+        with _as_store_errors():
+            async with self._writer, self._engine.connect() as connection:
+                if self.dialect == "postgresql":
+                    connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+                    result = await connection.exec_driver_sql(statement)
+                    return [tuple(row) for row in result] if result.returns_rows else []
+                # SQLAlchemy would begin a transaction; the driver does not.
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                try:
+                    return list(await driver.execute_fetchall(statement))
+                except sqlite3.Error as error:
+                    raise StoreError(f"the database failed: {error}") from error
 
 
 async def _name_owner(connection: AsyncConnection, owner: str) -> None:
@@ -148,12 +225,15 @@ def _sqlite_connect(connection: Any, _record: object) -> None:
     # The driver must not open transactions by itself: `_sqlite_begin` says which kind.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in SQLITE_PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _sqlite_begin(connection: sa.Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get(_MIGRATING, False):
+        # Alembic changes a table by making it anew; with keys enforced, dropping the old one would take rows along.
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
     # IMMEDIATE takes the write lock before the first read, so what was read is still true when writing.
-    writing = connection.get_execution_options().get(_WRITING, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITING, False) else "BEGIN")

@@ -30,3 +30,13 @@ def row_security(*tables: str) -> None:
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY {POLICY} ON {table} USING (tenant_id = {setting} OR {setting} = '{EVERY_TENANT}')")
+
+
+def no_row_security(*tables: str) -> None:
+    """Undo `row_security`, for downgrades of tables that stay. SQLite: nothing."""
+    if op.get_bind().dialect.name != "postgresql":
+        return
+    for table in tables:
+        op.execute(f"DROP POLICY {POLICY} ON {table}")
+        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+        op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")

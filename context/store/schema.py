@@ -9,6 +9,7 @@ from context.store.metadata import metadata
 TABLE_MODULES = (
     "context.bookings.tables",
     "context.calls.tables",
+    "context.erasure.tables",
     "context.events.tables",
     "context.security.tables",
 )

@@ -34,7 +34,7 @@ async def store(postgres_url: str) -> AsyncIterator[Store]:
 
 
 async def owners_seen(store: Store, owner: str) -> set[str]:
-    async with store.reading(owner) as connection:
+    async with store.reading_as(owner) as connection:
         return set((await connection.execute(sa.text("SELECT tenant_id FROM calls"))).scalars())
 
 
@@ -67,12 +67,12 @@ async def test_a_row_cannot_be_written_for_or_given_to_another_tenant(store: Sto
         "UPDATE calls SET tenant_id = 'two', call_id = 'given'",
     ):
         with pytest.raises(StoreError, match="row-level security"):
-            async with store.writing("one") as connection:
+            async with store.writing_as("one") as connection:
                 await connection.execute(sa.text(statement))
 
 
 async def test_deleting_everything_deletes_ones_own(store: Store) -> None:
-    async with store.writing("one") as connection:
+    async with store.writing_as("one") as connection:
         assert (await connection.execute(sa.text("DELETE FROM calls"))).rowcount == 1
     assert await owners_seen(store, EVERY_TENANT) == {"two"}
 

@@ -3,8 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-from context.store.row_security import row_security
-
 revision = "0001"
 down_revision = None
 
@@ -61,7 +59,6 @@ def upgrade() -> None:
         comment="Five minutes sold once: the primary key is what makes a double sale impossible",
     )
     op.create_index("booked_grains_by_booking", "booked_grains", ["tenant_id", "booking_id"], unique=False)
-    row_security("bookings", "calendars", "calls", "booked_grains")
 
 
 def downgrade() -> None:
