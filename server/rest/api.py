@@ -17,6 +17,8 @@ from context.security.principal import Principal
 from server.rest.auth import Authentication, unauthorized
 from server.rest.bodies import check_body
 from server.rest.etags import EntityTags
+from server.rest.headers import add_safe_headers
+from server.rest.idempotency import Idempotency
 from server.rest.paging import provide_page
 from server.rest.problems import EXCEPTION_HANDLERS
 from server.rest.services import ServiceDoor, Services
@@ -51,10 +53,13 @@ def application(
     def authentication(app: ASGIApp) -> ASGIApp:
         return Authentication(app, door)
 
+    def idempotency(app: ASGIApp) -> ASGIApp:
+        return Idempotency(app, door)
+
     router = Router(
         PREFIX,
         route_handlers=resources,
-        middleware=[authentication, EntityTags],
+        middleware=[authentication, idempotency, EntityTags],
         before_request=check_body,
         dependencies={
             "services": Provide(provide_services),
@@ -64,6 +69,7 @@ def application(
     )
     return Litestar(
         [router, *pages],
+        before_send=[add_safe_headers],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=None,
         logging_config=None,

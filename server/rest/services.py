@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from context.calls.store import CallStore
+from context.idempotency.store import IdempotentRequests
 from context.store.database import Store
 from context.tenants.files import TenantDirectory
 from server.responders import ResponderFactory
@@ -34,6 +35,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     recordings: Path
     engines: Mapping[str, TenantEngines]
     responders: ResponderFactory
+    idempotency: IdempotentRequests
     users: SessionCheck | None = None
 
 
