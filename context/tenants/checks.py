@@ -7,22 +7,29 @@ on a file that already has the right shape.
 import difflib
 import re
 import zoneinfo
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import phonenumbers
 
 from context.bookings.slots import WEEKDAYS
 from context.located_yaml import Path, Step
-from context.tenants.config import LANGUAGES, OpeningHours, Service, TenantConfig
+from context.tenants.archetypes import ARCHETYPES, FRAMEWORKS
+from context.tenants.config import LANGUAGES, OpeningHours, Persona, Service, TenantConfig
+from context.tenants.numbers import NUMBER_SHAPE, ORIGIN_SHAPE, PREFIX_SHAPE, is_phone
 from voice_core.engines.names import EngineNameError, parse_engine
 
 Finding = tuple[Path, str]
 """Path of a wrong value and what is allowed."""
 
+Check = Callable[[TenantConfig], Iterable[Finding]]
+"""What finds wrong values; the server adds those that only rooms above this one can make (plans, sectors)."""
+
 ID_SHAPE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 EMAIL_SHAPE = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 WEBSITE_SHAPE = re.compile(r"https?://[^\s/]+\S*")
 DIGEST_SHAPE = re.compile(r"[0-9a-f]{64}")
+VAULT_SHAPE = re.compile(r"vault:[a-z0-9][a-z0-9_.-]{0,62}")
+WORD_SHAPE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 POLICY_LIMITS = {
     "slot_minutes": (5, 720),
@@ -34,6 +41,7 @@ POLICY_LIMITS = {
 """Lowest and highest value of each number of the booking policy."""
 
 SERVICE_MINUTES = (5, 720)
+RETENTION_DAYS = (1, 3_650)
 
 _CURRENCY_CODES = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF
@@ -54,22 +62,29 @@ def findings(tenant: TenantConfig) -> Iterator[Finding]:
     yield from _texts(tenant)
     yield from _hours(tenant.hours)
     yield from _services(tenant.services)
+    yield from _persona(("persona",), tenant.persona)
+    for channel, persona in tenant.personas.items():
+        yield from _persona(("personas", channel.value), persona)
     yield from _unique(("facts",), [fact.id for fact in tenant.facts])
+    yield from _reached_by(tenant)
     for name, (low, high) in POLICY_LIMITS.items():
         if not low <= getattr(tenant.booking, name) <= high:
             yield ("booking", name), f"expected {low} to {high}"
-    for part in ("stt", "tts"):
-        if not getattr(tenant.engines, part):
-            yield ("engines", part), 'expected one engine at least, such as "embedded"'
-    for part in ("stt", "tts", "llm"):
-        for at, engine in enumerate(getattr(tenant.engines, part)):
-            try:
-                parse_engine(engine)
-            except EngineNameError as error:
-                yield ("engines", part, at), str(error)
+    yield from _policies(tenant)
+    yield from _engines(tenant)
+    if tenant.trial_ends_at is not None and tenant.trial_ends_at.tzinfo is None:
+        yield ("trial_ends_at",), "expected an instant with its offset, such as 2027-01-31T00:00:00Z"
     for at, digest in enumerate(tenant.keys):
         if not DIGEST_SHAPE.fullmatch(digest):
             yield ("keys", at), "expected the SHA-256 of the key in lower-case hex, never the key itself"
+
+
+def findings_in_store(tenant: TenantConfig) -> Iterator[Finding]:
+    """What is wrong besides with a tenant that is kept in the database: these two are for the operator's files."""
+    if tenant.keys:
+        yield ("keys",), "expected none here: make keys with `parley key` or POST /v1/keys"
+    if tenant.loopback_without_key:
+        yield ("loopback_without_key",), "expected false: only a tenant of an operator's file may answer without a key"
 
 
 def _identity(tenant: TenantConfig) -> Iterator[Finding]:
@@ -89,9 +104,9 @@ def _identity(tenant: TenantConfig) -> Iterator[Finding]:
         yield ("country",), "expected a country as two capital letters (ISO 3166), such as FR"
     if tenant.currency not in CURRENCIES:
         yield ("currency",), "expected a currency as three capital letters (ISO 4217), such as EUR"
-    if not _is_phone(tenant.phone, tenant.country):
+    if tenant.phone and not is_phone(tenant.phone, tenant.country):
         yield ("phone",), "expected a phone number of the country, or an international one beginning with +"
-    if tenant.transfer_number and not _is_phone(tenant.transfer_number, tenant.country):
+    if tenant.transfer_number and not is_phone(tenant.transfer_number, tenant.country):
         yield ("transfer_number",), "expected a phone number of the country, or an international one beginning with +"
     if tenant.email and not EMAIL_SHAPE.fullmatch(tenant.email):
         yield ("email",), "expected an e-mail address"
@@ -101,21 +116,101 @@ def _identity(tenant: TenantConfig) -> Iterator[Finding]:
 
 def _texts(tenant: TenantConfig) -> Iterator[Finding]:
     """Every text has the default language, and no language that the product does not speak."""
+    personas: list[tuple[Path, Persona]] = [
+        (("persona",), tenant.persona),
+        *((("personas", channel.value), persona) for channel, persona in tenant.personas.items()),
+    ]
     localised: list[tuple[Path, dict[str, str]]] = [
-        (("address",), tenant.address),
-        (("persona", "greeting"), tenant.persona.greeting),
+        *(((*path, "greeting"), persona.greeting) for path, persona in personas),
+        *(
+            ((*path, "escalations", at, "message"), escalation.message)
+            for path, persona in personas
+            for at, escalation in enumerate(persona.escalations)
+        ),
+        *(
+            ((*path, "complaints", at, "response"), complaint.response)
+            for path, persona in personas
+            for at, complaint in enumerate(persona.complaints)
+        ),
         *((("services", at, "name"), service.name) for at, service in enumerate(tenant.services)),
         *((("facts", at, "answer"), fact.answer) for at, fact in enumerate(tenant.facts)),
     ]
+    if tenant.address:
+        localised.append((("address",), tenant.address))
     for path, texts in localised:
         yield from _languages_of(path, texts)
         if not texts.get(tenant.default_language, "").strip():
             yield path, f"expected a text in the default language, {tenant.default_language}"
-    yield from _languages_of(("persona", "voice"), tenant.persona.voice)
+    yield from _languages_of(("policies", "recording_notice_text"), tenant.policies.recording_notice_text)
+    for path, persona in personas:
+        yield from _languages_of((*path, "voice"), persona.voice)
     for at, service in enumerate(tenant.services):
         yield from _languages_of(("services", at, "words"), service.words)
     for at, fact in enumerate(tenant.facts):
         yield from _languages_of(("facts", at, "questions"), fact.questions)
+
+
+def _persona(path: Path, persona: Persona) -> Iterator[Finding]:
+    if not ID_SHAPE.fullmatch(persona.id):
+        yield (*path, "id"), "expected lower-case letters, digits, - and _"
+    if not persona.name.strip():
+        yield (*path, "name"), "expected a name"
+    if persona.archetype and persona.archetype not in ARCHETYPES:
+        near = difflib.get_close_matches(persona.archetype.upper(), ARCHETYPES, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        yield (*path, "archetype"), f"expected one of {', '.join(sorted(ARCHETYPES))}{hint}"
+    if persona.framework and persona.framework not in FRAMEWORKS:
+        yield (*path, "framework"), f"expected one of {', '.join(FRAMEWORKS)}"
+    for at, escalation in enumerate(persona.escalations):
+        for field, word in (("condition", escalation.condition), ("action", escalation.action)):
+            if not WORD_SHAPE.fullmatch(word):
+                yield (*path, "escalations", at, field), "expected a word such as billing_issue"
+    for at, complaint in enumerate(persona.complaints):
+        if not WORD_SHAPE.fullmatch(complaint.type):
+            yield (*path, "complaints", at, "type"), "expected a word such as long_wait"
+
+
+def _reached_by(tenant: TenantConfig) -> Iterator[Finding]:
+    for at, number in enumerate(tenant.numbers):
+        if not NUMBER_SHAPE.fullmatch(number) or not is_phone(number, tenant.country):
+            yield ("numbers", at), "expected an international number (E.164), such as +33142000000"
+        elif number in tenant.numbers[:at]:
+            yield ("numbers", at), "expected each number once"
+    for at, origin in enumerate(tenant.origins):
+        if not ORIGIN_SHAPE.fullmatch(origin):
+            yield ("origins", at), "expected a web origin without a path, such as https://shop.example"
+        elif origin in tenant.origins[:at]:
+            yield ("origins", at), "expected each origin once"
+
+
+def _policies(tenant: TenantConfig) -> Iterator[Finding]:
+    low, high = RETENTION_DAYS
+    if not low <= tenant.policies.retention_days <= high:
+        yield ("policies", "retention_days"), f"expected {low} to {high}"
+    for at, prefix in enumerate(tenant.policies.outbound_prefixes):
+        if not PREFIX_SHAPE.fullmatch(prefix):
+            yield (
+                ("policies", "outbound_prefixes", at),
+                "expected the beginning of an international number, such as +33",
+            )
+
+
+def _engines(tenant: TenantConfig) -> Iterator[Finding]:
+    for part in ("stt", "tts"):
+        if not getattr(tenant.engines, part):
+            yield ("engines", part), 'expected one engine at least, such as "embedded"'
+    for part in ("stt", "tts", "llm"):
+        for at, engine in enumerate(getattr(tenant.engines, part)):
+            try:
+                parse_engine(engine)
+            except EngineNameError as error:
+                yield ("engines", part, at), str(error)
+    for provider, reference in tenant.engine_keys.items():
+        if not VAULT_SHAPE.fullmatch(reference):
+            yield (
+                ("engine_keys", provider),
+                "expected vault: and the name of a secret in the vault, such as vault:deepgram; never the key itself",
+            )
 
 
 def _languages_of(path: Path, texts: Iterable[str]) -> Iterator[Finding]:
@@ -169,11 +264,3 @@ def _is_time_zone(name: str) -> bool:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
-
-
-def _is_phone(number: str, country: str) -> bool:
-    """Whether the number can be dialled; possible is enough, ranges change faster than libraries."""
-    try:
-        return phonenumbers.is_possible_number(phonenumbers.parse(number, country))
-    except phonenumbers.NumberParseException:
-        return False

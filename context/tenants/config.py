@@ -5,6 +5,7 @@ key or number belongs to) and server. Field errors name the path, the value and 
 """
 
 import datetime as dt
+from enum import StrEnum
 from typing import Literal
 
 import msgspec
@@ -14,6 +15,15 @@ LANGUAGES = ("en", "fr", "es", "ar", "ary")
 
 Localised = dict[str, str]
 """Language code -> text. A missing language falls back to the tenant's default."""
+
+
+class Channel(StrEnum):
+    """Where a conversation takes place; each may have a persona of its own."""
+
+    PHONE = "phone"
+    WIDGET_B2B = "widget_b2b"
+    WIDGET_B2C = "widget_b2c"
+    WIDGET_ECOM = "widget_ecom"
 
 
 class OpeningHours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,16 +66,57 @@ class BookingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     days_ahead: int = 14
 
 
+class Escalation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to do when something happens in a call. condition, action: words such as billing_issue and
+    transfer_admin. message: what the agent says when it does so."""
+
+    condition: str
+    action: str
+    message: Localised
+
+
+class Complaint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to answer one type of complaint, such as long_wait."""
+
+    type: str
+    response: Localised
+
+
 class Persona(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the agent introduces itself and behaves."""
+    """How the agent introduces itself and behaves.
+
+    archetype: of `context.tenants.archetypes`; "" for the one of the tenant's sector. What is empty here comes from
+    the archetype. framework: of marketing guidance; "none" for no guidance, "" for the archetype's.
+    """
 
     id: str
     name: str
-    archetype: str
     greeting: Localised
+    archetype: str = ""
     voice: dict[str, str] = {}
     tone: str = ""
     personality: str = ""
+    background: str = ""
+    forbidden: tuple[str, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
+    complaints: tuple[Complaint, ...] = ()
+    framework: str = ""
+
+
+class Policies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the tenant wants done, kept and allowed.
+
+    retention_days: how long calls, transcripts and recordings are kept. recording_notice: whether the caller is told
+    that the call is recorded; "by_country" where the law asks for it. outbound_prefixes: beginnings of the numbers that
+    may be dialled or transferred to, such as +33; () allows the tenant's own country. booking_approval: which bookings
+    wait for a pilot: none, those of hot leads (a score of 70 and more), or all.
+    """
+
+    retention_days: int = 30
+    recording_notice: Literal["by_country", "always", "never"] = "by_country"
+    recording_notice_text: Localised = {}
+    outbound_prefixes: tuple[str, ...] = ()
+    booking_approval: Literal["never", "hot_leads", "always"] = "never"
 
 
 class EngineChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,11 +133,16 @@ class EngineChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TenantConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One tenant.
+    """One tenant. Its state (trial, suspended...) is not here: see `context.tenants.lifecycle`.
 
     hours: weekday ("monday".."sunday") -> opening times in order; a missing day is closed.
+    phone and address: what callers are told, "" and {} when the agent cannot tell.
     transfer_number: where a caller who asks for a human goes. terms: names and words of the trade
-    that speech recognition should prefer. keys: SHA-256 hex digests of the API keys that open a call.
+    that speech recognition should prefer. numbers: E.164 numbers that reach this tenant, each of one tenant only.
+    origins: web origins whose pages may hold its widget, such as https://shop.example. personas: those of single
+    channels; `persona` answers on every other. plan: of `billing.plans`. trial_ends_at: aware; None when not on trial.
+    engine_keys: engine provider -> "vault:NAME" of the secret that holds its API key. keys: SHA-256 hex digests of the
+    API keys that open a call, for tenants of a file; keys made by command or API are not here.
     """
 
     id: str
@@ -102,12 +158,19 @@ class TenantConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hours: dict[str, tuple[OpeningHours, ...]]
     services: tuple[Service, ...]
     persona: Persona
+    personas: dict[Channel, Persona] = {}
     facts: tuple[Fact, ...] = ()
     email: str = ""
     website: str = ""
     transfer_number: str = ""
+    numbers: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
     booking: BookingPolicy = BookingPolicy()
+    policies: Policies = Policies()
     engines: EngineChoice = EngineChoice()
+    engine_keys: dict[str, str] = {}
     terms: tuple[str, ...] = ()
+    plan: str = "starter"
+    trial_ends_at: dt.datetime | None = None
     keys: tuple[str, ...] = ()
     loopback_without_key: bool = False
