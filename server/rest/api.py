@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any
 
+import msgspec
 from litestar import Litestar, Request, Router
 from litestar.di import Provide
 from litestar.types import ASGIApp, ControllerRouterHandler
@@ -21,6 +22,8 @@ from server.rest.headers import add_safe_headers
 from server.rest.idempotency import Idempotency
 from server.rest.paging import provide_page
 from server.rest.problems import EXCEPTION_HANDLERS
+from server.rest.reference import SchemaFile, SchemaPage
+from server.rest.schema import openapi_config
 from server.rest.services import ServiceDoor, Services
 
 PREFIX = "/v1"
@@ -29,7 +32,7 @@ LARGEST_BODY_BYTES = 1_000_000
 """Product facts, section 2; a handler that takes audio says so itself."""
 
 RESOURCES = ()
-"""Modules of resources; each has `handlers`."""
+"""Modules of resources; each has `handlers`, and may have `EXAMPLES`: Structs shown in the schema as examples."""
 
 
 def rest_app(door: ServiceDoor, pages: Iterable[ControllerRouterHandler] = ()) -> Litestar:
@@ -40,6 +43,11 @@ def rest_app(door: ServiceDoor, pages: Iterable[ControllerRouterHandler] = ()) -
 def resource_handlers() -> list[ControllerRouterHandler]:
     """The handlers of every resource."""
     return [handler for module in RESOURCES for handler in import_module(module).handlers]
+
+
+def resource_examples() -> list[msgspec.Struct]:
+    """The example bodies of every resource: its module's `EXAMPLES`, if it has some."""
+    return [example for module in RESOURCES for example in getattr(import_module(module), "EXAMPLES", ())]
 
 
 def application(
@@ -71,7 +79,7 @@ def application(
         [router, *pages],
         before_send=[add_safe_headers],
         exception_handlers=EXCEPTION_HANDLERS,
-        openapi_config=None,
+        openapi_config=openapi_config([SchemaPage(resource_examples), SchemaFile(resource_examples)]),
         logging_config=None,
         request_max_body_size=LARGEST_BODY_BYTES,
     )
