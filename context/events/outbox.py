@@ -6,6 +6,7 @@ Called by whoever changes state; `context.events.bus` picks up what is published
 
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -29,9 +30,10 @@ class EventRefusedError(ContextError):
     code = "event_refused"
 
 
-async def publish(transaction: TenantTransaction, event: Event) -> bool:
+async def publish(transaction: TenantTransaction, event: Event, now: Callable[[], float] = time.time) -> bool:
     """Store `event` with the rest of `transaction`; False when its id was published before, which changes nothing.
 
+    now: seconds since the epoch. An id is remembered as long as its event is (`context.events.retention`).
     Raises EventRefusedError, and StoreError when the database fails. After the commit call `EventBus.wake`, or the
     event is found by the next poll.
     """
@@ -47,8 +49,7 @@ async def publish(transaction: TenantTransaction, event: Event) -> bool:
         "causation_id": event.causation_id,
         "schema_version": event.schema_version,
         "payload": payload.decode(),
-        "published_at_ms": time.time_ns() // 1_000_000,
-        "position": None,
+        "published_at_ms": int(now() * 1000),
     }
     if not await transaction.insert_once(events, row):
         return False

@@ -1,8 +1,7 @@
-"""The tables of the event bus: what happened, what still has to be put in order, who has handled what.
+"""The tables of the event bus: what happened, in which order, and who has handled what.
 
-An event is written once with the state change that caused it; a relay then gives it its place in the order of all
-events (`position`) and one delivery for each subscriber. Written by `context.events.outbox` and `sequencer`, read by
-`log`, `deliveries` and the personal-data provider.
+An event is written once, with the state change that caused it; a relay then gives it its place in the order of all
+events and makes one delivery for each subscriber. Written by `context.events.outbox`, `relay`, `delivery` and `replay`.
 """
 
 import sqlalchemy as sa
@@ -15,16 +14,13 @@ events = sa.Table(
     sa.Column("tenant_id", sa.String, primary_key=True),
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("type", sa.String, nullable=False),
-    sa.Column("occurred_at_s", sa.Double, nullable=False),
+    sa.Column("occurred_at_s", sa.Float, nullable=False),
     sa.Column("source", sa.String, nullable=False),
     sa.Column("correlation_id", sa.String, nullable=False),
     sa.Column("causation_id", sa.String, nullable=False),
     sa.Column("schema_version", sa.Integer, nullable=False),
     sa.Column("payload", sa.Text, nullable=False, comment="JSON"),
     sa.Column("published_at_ms", sa.BigInteger, nullable=False),
-    sa.Column("position", sa.BigInteger, nullable=True, comment="Place in the order of all events; null until placed"),
-    sa.Index("events_by_position", "position", unique=True),
-    sa.Index("events_by_tenant_position", "tenant_id", "position"),
     sa.Index("events_by_correlation", "tenant_id", "correlation_id"),
     sa.Index("events_by_age", "published_at_ms"),
 )
@@ -42,18 +38,30 @@ unplaced_events = sa.Table(
     sa.Column("tenant_id", sa.String, nullable=False),
     sa.Column("event_id", sa.String, nullable=False),
     sqlite_autoincrement=True,
-    # The whole server's order of publication: its key is a number that the database counts, not the tenant.
+    # Keyed by a number that the database counts over all tenants: it says what was published first.
     info={"server_wide": True},
-    comment="Events that are published and have no position yet",
+    comment="Events that are published and have no place yet",
 )
 
-event_positions = sa.Table(
-    "event_positions",
+event_places = sa.Table(
+    "event_places",
+    metadata,
+    sa.Column("tenant_id", sa.String, primary_key=True),
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("event_id", sa.String, nullable=False),
+    sa.ForeignKeyConstraint(["tenant_id", "event_id"], ["events.tenant_id", "events.id"], ondelete="CASCADE"),
+    sa.Index("event_places_by_position", "position", unique=True),
+    sa.Index("event_places_by_event", "tenant_id", "event_id", unique=True),
+    comment="The order of all events: positions become visible in rising order",
+)
+
+event_relay = sa.Table(
+    "event_relay",
     metadata,
     sa.Column("name", sa.String, primary_key=True),
-    sa.Column("last", sa.BigInteger, nullable=False),
+    sa.Column("last_position", sa.BigInteger, nullable=False),
     info={"server_wide": True},
-    comment="The last position given; whoever places events holds this row, so positions appear in their order",
+    comment="One row, held by whoever places or claims events",
 )
 
 event_subscribers = sa.Table(
@@ -64,6 +72,15 @@ event_subscribers = sa.Table(
     sa.Column("seen_at_ms", sa.BigInteger, nullable=False),
     info={"server_wide": True},
     comment="Who gets a delivery of each event, whichever process places it",
+)
+
+event_workers = sa.Table(
+    "event_workers",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("seen_at_ms", sa.BigInteger, nullable=False),
+    info={"server_wide": True},
+    comment="Processes that run handlers; one that is not seen any more has its work taken over",
 )
 
 event_deliveries = sa.Table(
@@ -82,6 +99,6 @@ event_deliveries = sa.Table(
     sa.Column("error", sa.Text, nullable=False, comment="Redacted"),
     sa.Column("changed_at_ms", sa.BigInteger, nullable=False),
     sa.ForeignKeyConstraint(["tenant_id", "event_id"], ["events.tenant_id", "events.id"], ondelete="CASCADE"),
-    sa.Index("event_deliveries_by_state", "subscriber", "state", "position"),
+    sa.Index("event_deliveries_to_do", "subscriber", "state", "tenant_id", "position"),
     sa.Index("event_deliveries_by_workflow", "workflow_id"),
 )

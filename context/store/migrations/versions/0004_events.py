@@ -12,11 +12,11 @@ down_revision = "0003"
 def upgrade() -> None:
     """Make the tables."""
     op.create_table(
-        "event_positions",
+        "event_relay",
         sa.Column("name", sa.String(), nullable=False),
-        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.Column("last_position", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
-        comment="The last position given; whoever places events holds this row, so positions appear in their order",
+        comment="One row, held by whoever places or claims events",
     )
     op.create_table(
         "event_subscribers",
@@ -27,26 +27,28 @@ def upgrade() -> None:
         comment="Who gets a delivery of each event, whichever process places it",
     )
     op.create_table(
+        "event_workers",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("seen_at_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        comment="Processes that run handlers; one that is not seen any more has its work taken over",
+    )
+    op.create_table(
         "events",
         sa.Column("tenant_id", sa.String(), nullable=False),
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("type", sa.String(), nullable=False),
-        sa.Column("occurred_at_s", sa.Double(), nullable=False),
+        sa.Column("occurred_at_s", sa.Float(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("correlation_id", sa.String(), nullable=False),
         sa.Column("causation_id", sa.String(), nullable=False),
         sa.Column("schema_version", sa.Integer(), nullable=False),
         sa.Column("payload", sa.Text(), nullable=False, comment="JSON"),
         sa.Column("published_at_ms", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "position", sa.BigInteger(), nullable=True, comment="Place in the order of all events; null until placed"
-        ),
         sa.PrimaryKeyConstraint("tenant_id", "id"),
     )
     op.create_index("events_by_age", "events", ["published_at_ms"], unique=False)
     op.create_index("events_by_correlation", "events", ["tenant_id", "correlation_id"], unique=False)
-    op.create_index("events_by_position", "events", ["position"], unique=True)
-    op.create_index("events_by_tenant_position", "events", ["tenant_id", "position"], unique=False)
     op.create_table(
         "unplaced_events",
         sa.Column(
@@ -59,7 +61,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.String(), nullable=False),
         sa.Column("event_id", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("sequence"),
-        comment="Events that are published and have no position yet",
+        comment="Events that are published and have no place yet",
         sqlite_autoincrement=True,
     )
     op.create_table(
@@ -79,21 +81,36 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id", "event_id"], ["events.tenant_id", "events.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("tenant_id", "event_id", "subscriber"),
     )
-    op.create_index("event_deliveries_by_state", "event_deliveries", ["subscriber", "state", "position"], unique=False)
     op.create_index("event_deliveries_by_workflow", "event_deliveries", ["workflow_id"], unique=False)
-    row_security("events", "unplaced_events", "event_deliveries")
+    op.create_index(
+        "event_deliveries_to_do", "event_deliveries", ["subscriber", "state", "tenant_id", "position"], unique=False
+    )
+    op.create_table(
+        "event_places",
+        sa.Column("tenant_id", sa.String(), nullable=False),
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("event_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["tenant_id", "event_id"], ["events.tenant_id", "events.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("tenant_id", "position"),
+        comment="The order of all events: positions become visible in rising order",
+    )
+    op.create_index("event_places_by_event", "event_places", ["tenant_id", "event_id"], unique=True)
+    op.create_index("event_places_by_position", "event_places", ["position"], unique=True)
+    row_security("events", "unplaced_events", "event_places", "event_deliveries")
 
 
 def downgrade() -> None:
     """Drop them again, with everything in them."""
+    op.drop_index("event_places_by_position", table_name="event_places")
+    op.drop_index("event_places_by_event", table_name="event_places")
+    op.drop_table("event_places")
+    op.drop_index("event_deliveries_to_do", table_name="event_deliveries")
     op.drop_index("event_deliveries_by_workflow", table_name="event_deliveries")
-    op.drop_index("event_deliveries_by_state", table_name="event_deliveries")
     op.drop_table("event_deliveries")
     op.drop_table("unplaced_events")
-    op.drop_index("events_by_tenant_position", table_name="events")
-    op.drop_index("events_by_position", table_name="events")
     op.drop_index("events_by_correlation", table_name="events")
     op.drop_index("events_by_age", table_name="events")
     op.drop_table("events")
+    op.drop_table("event_workers")
     op.drop_table("event_subscribers")
-    op.drop_table("event_positions")
+    op.drop_table("event_relay")
