@@ -12,6 +12,7 @@ TABLE_MODULES = (
     "context.erasure.tables",
     "context.events.tables",
     "context.security.tables",
+    "context.webhooks.tables",
     "context.tenants.tables",
 )
 """Every module that declares tables."""

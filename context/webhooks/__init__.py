@@ -1,1 +1,1 @@
-"""Events sent to the tenants' own servers, signed and retried."""
+"""Webhooks: what happened to a tenant, told to the tenant's own systems, signed."""
