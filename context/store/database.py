@@ -161,7 +161,7 @@ class Store:
     async def migrate(self, to: str = HEAD) -> SchemaVersion:
         """Bring the schema to a revision, whole or not at all; processes that do so at once take turns.
 
-        Raises StoreVersionError when there is no such revision or a newer Parley wrote the database, else StoreError.
+        Raises NoSuchRevisionError, StoreVersionError when a newer Parley wrote the database, else StoreError.
         """
         # An up-to-date database needs no write, so that opening it never waits for a writer.
         version = await self.schema()
@@ -213,12 +213,21 @@ def _as_store_errors() -> Generator[None, None, None]:
     try:
         yield
     except IntegrityError as error:
+        _drop_details(error)
         raise StoreConflictError("the row exists already, or what it names does not") from error
     except SQLAlchemyError as error:
+        _drop_details(error)
         # The driver's own words: `str(error)` adds the statement, which says nothing to an operator.
         raise StoreError(f"the database failed: {getattr(error, 'orig', None) or error}") from error
     except OSError as error:
         raise StoreError(f"the database cannot be reached: {error}") from error
+
+
+def _drop_details(error: SQLAlchemyError) -> None:
+    """Postgres repeats the whole row in the lines below the first: names and numbers, on their way to a log."""
+    for shown in (error, getattr(error, "orig", None)):
+        if shown is not None and shown.args and isinstance(shown.args[0], str):
+            shown.args = (shown.args[0].split("\n", 1)[0],)
 
 
 def _sqlite_connect(connection: Any, _record: object) -> None:

@@ -5,6 +5,7 @@ changed whole or not at all. Databases of Parley 0.1 carried a table `schema_ver
 """
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -30,6 +31,12 @@ OLD_VERSION_TABLE = "schema_version"
 
 ADVISORY_LOCK = 0x5041524C4559
 """Postgres's lock that one migration holds at a time: "PARLEY" in ASCII."""
+
+
+class NoSuchRevisionError(StoreError):
+    """A schema was asked for that this Parley does not know."""
+
+    code = "no_such_revision"
 
 
 class SchemaVersion(msgspec.Struct, frozen=True):
@@ -58,7 +65,10 @@ class SchemaVersion(msgspec.Struct, frozen=True):
         return self.head if revision == HEAD else revision
 
     def place(self, revision: str) -> int:
-        """How many steps lead to a revision. Raises StoreVersionError when this Parley has no such revision."""
+        """How many steps lead to a revision.
+
+        Raises NoSuchRevisionError, and StoreVersionError when it is the database's own: a newer Parley wrote it.
+        """
         if revision == BASE:
             return 0
         if revision in self.known:
@@ -68,7 +78,9 @@ class SchemaVersion(msgspec.Struct, frozen=True):
                 f"the database is of version {revision} and this Parley knows up to {self.head}: "
                 "install the newer Parley again, or open another database"
             )
-        raise StoreVersionError(f"revision: {revision!r} does not exist; allowed: base, {', '.join(self.known)}, head")
+        raise NoSuchRevisionError(
+            f"revision: {revision!r} does not exist; allowed: base, {', '.join(self.known)}, head"
+        )
 
 
 def schema_version(connection: sa.Connection) -> SchemaVersion:
@@ -76,22 +88,22 @@ def schema_version(connection: sa.Connection) -> SchemaVersion:
     found = MigrationContext.configure(connection).get_current_revision()
     if found is None:
         found = OLDEST if sa.inspect(connection).has_table(OLD_VERSION_TABLE) else BASE
-    known = tuple(step.revision for step in _steps(ScriptDirectory(str(SCRIPTS))))
+    known = tuple(step.revision for step in _steps(_scripts(SCRIPTS)))
     return SchemaVersion(found, known, _bypasses_row_security(connection))
 
 
 def migrate(connection: sa.Connection, to: str = HEAD) -> None:
     """Run the steps between the database's revision and `to`, up or down. Down drops what those steps made.
 
-    Raises StoreVersionError when there is no such revision or a newer Parley wrote the database; StoreError when a
-    step left rows that name rows which are gone.
+    Raises NoSuchRevisionError, StoreVersionError when a newer Parley wrote the database, and StoreError when a step
+    left rows that name rows which are gone.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
     # Read again behind the lock: another process may have done the work meanwhile.
     version = schema_version(connection)
     first, last = version.place(version.found), version.place(version.resolve(to))
-    scripts = ScriptDirectory(str(SCRIPTS))
+    scripts = _scripts(SCRIPTS)
     context = MigrationContext.configure(connection, opts={"render_as_batch": True})
     if sa.inspect(connection).has_table(OLD_VERSION_TABLE):
         context.stamp(scripts, OLDEST)
@@ -112,7 +124,12 @@ def migrate(connection: sa.Connection, to: str = HEAD) -> None:
 
 def head() -> str:
     """The newest schema version that this Parley knows."""
-    return _steps(ScriptDirectory(str(SCRIPTS)))[-1].revision
+    return _steps(_scripts(SCRIPTS))[-1].revision
+
+
+@cache
+def _scripts(folder: Path) -> ScriptDirectory:
+    return ScriptDirectory(str(folder))
 
 
 def _steps(scripts: ScriptDirectory) -> Sequence[Script]:

@@ -9,11 +9,13 @@ from context.store.metadata import metadata
 TABLE_MODULES = (
     "context.bookings.tables",
     "context.calls.tables",
+    "context.contacts.tables",
     "context.erasure.tables",
     "context.events.tables",
     "context.security.tables",
     "context.webhooks.tables",
     "context.tenants.tables",
+    "context.users.tables",
 )
 """Every module that declares tables."""
 
