@@ -2,31 +2,39 @@
 
 An entry is written in the transaction of the action that it tells of: both are there or neither is. It holds ids and
 never a name, a number or an address, so it can be kept when a person is erased. Each entry's hash covers the one
-before; the newest is signed with a key that is not in the database. Written by every store that changes something,
-checked by `context.security.audit_check`.
+before (`context.security.audit_chain` says what that finds and what not); the newest is signed with a key that is not
+in the database. Written by every store that changes something; read by REST and `parley audit`.
 """
 
-import hashlib
-import hmac
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from context.security.audit_chain import (
+    NO_HASH,
+    Anchor,
+    AuditRecord,
+    ChainReport,
+    ChainWalker,
+    hash_of,
+    record_of,
+    signature_of,
+)
 from context.security.errors import AuditEntryError
 from context.security.tables import THE_SERVER, audit_entries, audit_heads
+from context.security.vault import Vault
 from context.store.database import Store
 from context.store.transaction import Row, TenantTransaction
-
-NO_HASH = "0" * 64
-"""Stands before the first entry."""
 
 LONGEST_ID = 200
 LONGEST_DETAIL_BYTES = 4_000
 LONGEST_WORD = 200
 PAGE = 100
+CHECKED_AT_ONCE = 1_000
+SIGNING_KEY_NAME = "audit/signing-key"
 
 _ACTION = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _WORD = re.compile(rf"[A-Za-z0-9_.:/@*+#=\-]{{1,{LONGEST_WORD}}}")
@@ -48,20 +56,6 @@ class Entry(msgspec.Struct, frozen=True):
     detail: Detail = {}
 
 
-class AuditRecord(msgspec.Struct, frozen=True):
-    """An entry as it stands in the chain. seq: 1, 2, 3... within the tenant. at_ms: since the epoch, UTC."""
-
-    tenant_id: str
-    seq: int
-    at_ms: int
-    actor: str
-    action: str
-    target: str
-    detail: dict[str, Any]
-    previous_hash: str
-    hash: str
-
-
 class Query(msgspec.Struct, frozen=True):
     """Which entries to read. Empty text and None do not restrict. before_seq, after_seq: exclusive."""
 
@@ -77,7 +71,7 @@ class Query(msgspec.Struct, frozen=True):
 class AuditLog:
     """The chains of all tenants, and of the installation (tenant_id ""). Reading raises StoreError.
 
-    signing_key: from `context.security.audit_check.signing_key`; without one the ends of chains are not signed, which
+    signing_key: from `signing_key`; without one the ends of chains are not signed, which
     a check that has a key reports. now: seconds since the epoch.
     """
 
@@ -129,6 +123,46 @@ class AuditLog:
             )
         return [record_of(row) for row in rows]
 
+    async def verify(self, tenant_id: str, anchor: Anchor | None = None) -> ChainReport:
+        """Walk the whole chain and say what was touched. anchor: an end that was kept elsewhere, to be found again."""
+        walker = ChainWalker(tenant_id or THE_SERVER, self._signing_key, anchor)
+        column, after = audit_entries.c.seq, -(2**62)
+        async with self._store.tenant(tenant_id or THE_SERVER).reading() as transaction:
+            head = await transaction.row(audit_heads)
+            while True:
+                rows = await transaction.rows(audit_entries, column > after, order_by=[column], limit=CHECKED_AT_ONCE)
+                for row in rows:
+                    walker.entry(row)
+                    after = row["seq"]
+                if len(rows) == CHECKED_AT_ONCE:
+                    continue
+                # Postgres shows what was written meanwhile: the end is true once it did not move during a look.
+                newer = await transaction.row(audit_heads)
+                if newer == head:
+                    return walker.finish(head)
+                head = newer
+
+    async def anchor(self, tenant_id: str) -> Anchor:
+        """The end of a chain as it is, signed, to be kept where nobody can change it."""
+        async with self._store.tenant(tenant_id or THE_SERVER).reading() as transaction:
+            head = await transaction.row(audit_heads)
+        if head is None:
+            return Anchor(tenant_id or THE_SERVER, 0, NO_HASH)
+        return Anchor(tenant_id or THE_SERVER, head["seq"], head["hash"], head["signature"])
+
+    async def export(self, tenant_id: str) -> AsyncIterator[AuditRecord]:
+        """Every entry, oldest first."""
+        after: int | None = None
+        while records := await self.entries(tenant_id, Query(after_seq=after), newest_first=False, limit=PAGE):
+            for record in records:
+                yield record
+            after = records[-1].seq
+
+
+async def signing_key(vault: Vault) -> bytes:
+    """The key that signs the ends of chains, made the first time. It stays the same when master keys are rotated."""
+    return bytes.fromhex(await vault.get_or_make("", SIGNING_KEY_NAME))
+
 
 def checked(entry: Entry) -> Entry:
     """The entry, when it may be written. Raises AuditEntryError, whose message repeats no value."""
@@ -154,26 +188,6 @@ def _check_word(field: str, value: str) -> None:
             f"{field}: an id is allowed (letters, digits and _.:/@*+#=-, at most {LONGEST_WORD}), no text, no name, "
             "no address, no phone number: the log outlives the people in it"
         )
-
-
-def hash_of(record: AuditRecord) -> str:
-    """SHA-256 over everything in the entry but its own hash, as canonical JSON (sorted keys, no spaces)."""
-    fields = {name: getattr(record, name) for name in record.__struct_fields__ if name != "hash"}
-    return hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
-
-
-def signature_of(tenant_id: str, seq: int, end_hash: str, signing_key: bytes | None) -> str:
-    """HMAC-SHA256 over the end of a chain, "" without a key."""
-    if signing_key is None:
-        return ""
-    message = msgspec.json.encode(["parley audit head", tenant_id, seq, end_hash])
-    return hmac.new(signing_key, message, hashlib.sha256).hexdigest()
-
-
-def record_of(row: Row) -> AuditRecord:
-    """An entry from its row. Raises msgspec.DecodeError when somebody made its detail unreadable."""
-    fields = {name: row[name] for name in AuditRecord.__struct_fields__ if name != "detail"}
-    return AuditRecord(detail=msgspec.json.decode(row["detail"], type=dict[str, Any]), **fields)
 
 
 def _row_of(record: AuditRecord) -> Row:
