@@ -5,6 +5,7 @@ The factory of calls that the transports are given. It exists before the engines
 """
 
 import asyncio
+import datetime as dt
 import os
 import time
 from collections.abc import Callable
@@ -13,17 +14,18 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from context.calls.completed import CallDetails
 from context.calls.store import CallStore
-from context.store.database import Store
+from context.errors import StoreError
 from context.tenants.config import TenantConfig
-from context.tenants.files import TenantDirectory
+from server.callers import Callers
 from server.embedded import Embedded
 from server.responders import ResponderFactory
+from server.tenant_runtimes import EMBEDDED, TenantRuntime, TenantRuntimes
 from telephony.calls import CallRefused, LiveCall
 from telephony.peer import Peer
 from telephony.voice_messages import StartMessage
 from voice_core.call import CallSettings, VoiceCall
-from voice_core.engines.registry import TenantEngines
 from voice_core.leg import Leg
 from voice_core.pacer import Pacer
 from voice_core.record import CallRecord
@@ -32,22 +34,27 @@ from voice_core.speech import Recognizer
 from voice_core.vad_hub import VadHub
 
 PRIVATE_FILE_MODE = 0o600
+EVENT_LOG = ".events.jsonl"
+
+CHANNEL = "websocket"
+"""What `call.completed` calls the voice socket."""
 
 log = structlog.get_logger(__name__)
 
 
 class Equipment(msgspec.Struct, frozen=True):
-    """What calls share. engines: by tenant id. recordings: folder of recordings and event logs. smart_turn: wraps
-    the recogniser of tenants that ask for it, None when none does."""
+    """What calls share. callers: knows which tenant a key opens. recordings: folder of recordings and event logs.
+    smart_turn: wraps the recogniser of tenants that ask for it, None when the model is not there."""
 
-    tenants: TenantDirectory
+    callers: Callers
     embedded: Embedded
-    engines: dict[str, TenantEngines]
+    runtimes: TenantRuntimes
     responders: ResponderFactory
     vad: VadHub
     pacer: Pacer
-    store: Store
+    calls: CallStore
     recordings: Path
+    wall_clock: Callable[[], dt.datetime]
     smart_turn: Callable[[Recognizer], Recognizer] | None = None
 
 
@@ -63,25 +70,39 @@ class CallDesk:
         self._equipment = equipment
 
     async def __call__(self, leg: Leg, start: StartMessage, peer: Peer) -> LiveCall:
-        """Build the call. Raises CallRefused: starting, unauthorized, unsupported_language."""
+        """Build the call. Raises CallRefused: starting, unauthorized, unsupported_language, suspended, unavailable."""
         equipment = self._equipment
         if equipment is None:
             raise CallRefused("starting", "Parley is starting, try again in a few seconds.")
-        tenant = tenant_for(equipment.tenants, start.key, peer)
+        tenant = await equipment.callers.tenant_of(start.key, peer)
         language = language_for(tenant, start.language)
+        runtime = equipment.runtimes.of(tenant.id)
+        if runtime is None:
+            raise CallRefused("unavailable", "This line cannot be answered at the moment.")
         call_id = self._new_call_id()
         structlog.contextvars.bind_contextvars(call_id=call_id, tenant_id=tenant.id)
         recording = equipment.recordings / f"{call_id}.wav"
         recorder = CallRecorder(recording, leg.sample_rate)
-        archive = _Archive(CallStore(equipment.store), tenant.id, recorder, recording.with_suffix(".events.jsonl"))
-        recognizer = _recognizer_for(equipment, tenant, start.language, language)
+        details = CallDetails(channel=CHANNEL, persona_id=tenant.persona.id)
+        beginning = asyncio.create_task(
+            equipment.calls.begin(
+                tenant.id,
+                call_id,
+                started_at=equipment.wall_clock().timestamp(),
+                language=language,
+                details=details,
+            ),
+            name="begin call",
+        )
+        archive = _Archive(equipment.calls, tenant.id, beginning, details, recorder, recording.with_suffix(EVENT_LOG))
+        recognizer = _recognizer_for(equipment, runtime, start.language, language)
         if equipment.smart_turn is not None and tenant.engines.turn_end == "smart-turn":
             recognizer = equipment.smart_turn(recognizer)
         log.info("call_started", language=language, rate_hz=leg.sample_rate)
         return VoiceCall(
             leg=leg,
             recognizer=recognizer,
-            voice=equipment.engines[tenant.id].voice(),
+            voice=runtime.engines.voice(),
             responder=equipment.responders.make(tenant, call_id=call_id, language=language),
             vad=equipment.vad,
             pacer=equipment.pacer,
@@ -95,9 +116,19 @@ class CallDesk:
 class _Archive:
     """Stores what one call leaves; the far end is told of the end only after it."""
 
-    def __init__(self, calls: CallStore, tenant_id: str, recorder: CallRecorder, event_log: Path) -> None:
+    def __init__(
+        self,
+        calls: CallStore,
+        tenant_id: str,
+        beginning: asyncio.Task[bool],
+        details: CallDetails,
+        recorder: CallRecorder,
+        event_log: Path,
+    ) -> None:
         self._calls = calls
         self._tenant_id = tenant_id
+        self._beginning = beginning
+        self._details = details
         self._recorder = recorder
         self._event_log = event_log
 
@@ -109,7 +140,11 @@ class _Archive:
         except OSError:
             # A full disk must not cost the record as well.
             log.exception("recording_incomplete")
-        await self._calls.save(self._tenant_id, record)
+        try:
+            await self._beginning
+        except StoreError:
+            log.exception("call_not_begun")
+        await self._calls.save(self._tenant_id, record, self._details)
         log.info("call_ended", outcome=record.outcome.value, reason=record.reason, duration_s=record.duration_s)
 
 
@@ -118,26 +153,13 @@ def _write_private(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def tenant_for(tenants: TenantDirectory, key: str | None, peer: Peer) -> TenantConfig:
-    """The tenant that this key, or this machine without one, may call. Raises CallRefused unauthorized."""
-    if key:
-        tenant = tenants.by_key(key)
-        if tenant is None:
-            raise CallRefused("unauthorized", "This key opens nothing.")
-        return tenant
-    tenant = tenants.without_key(loopback=peer.local)
-    if tenant is None:
-        where = "" if peer.local else " Without a key only callers from this machine itself are answered."
-        raise CallRefused("unauthorized", f"A key is needed.{where}")
-    return tenant
-
-
-def _recognizer_for(equipment: Equipment, tenant: TenantConfig, asked: str | None, language: str) -> Recognizer:
+def _recognizer_for(equipment: Equipment, runtime: TenantRuntime, asked: str | None, language: str) -> Recognizer:
     """A client that names a language means it; without one, the embedded recogniser finds out which it is."""
-    if asked is None and tenant.engines.stt == ("embedded",):
+    tenant = runtime.tenant
+    if asked is None and tenant.engines.stt == (EMBEDDED,):
         likeliest_first = sorted(tenant.languages, key=lambda code: code != language)
         return equipment.embedded.detecting_recognizer(likeliest_first)
-    return equipment.engines[tenant.id].recognizer(language)
+    return runtime.engines.recognizer(language)
 
 
 def language_for(tenant: TenantConfig, language: str | None) -> str:

@@ -14,8 +14,9 @@ from contextlib import AsyncExitStack
 import msgspec
 import structlog
 
-from server.call_desk import CallDesk
-from server.composition import StateSettings, build_equipment, settle_memory
+from server.call_desk import CallDesk, Equipment
+from server.composition import build_equipment, settle_memory
+from server.ground import StateSettings, lay_ground, watch_tenants
 from server.health import Health
 from server.http_app import HttpListener, TalkPage, health_app
 from server.loading import Progress
@@ -86,8 +87,15 @@ async def run_server(
 async def _load(
     stack: AsyncExitStack, state: StateSettings, progress: Progress, desk: CallDesk, stopping: asyncio.Event
 ) -> bool:
-    """Build the equipment and open the desk; False when a signal came first."""
-    building = asyncio.create_task(build_equipment(stack, state, progress), name="start")
+    """Lay the ground, build the equipment and open the desk; False when a signal came first."""
+
+    async def build() -> Equipment:
+        ground = await lay_ground(stack, state, progress)
+        equipment = await build_equipment(stack, ground, progress)
+        await watch_tenants(stack, ground, progress)
+        return equipment
+
+    building = asyncio.create_task(build(), name="start")
     stopped = asyncio.create_task(stopping.wait(), name="stop while starting")
     await asyncio.wait((building, stopped), return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()

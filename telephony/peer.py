@@ -17,11 +17,13 @@ class Peer(msgspec.Struct, frozen=True):
     """Who connects.
 
     address: IP address, for limits; never logged. local: the connection comes from this machine, through no proxy
-    and from no foreign web page, so whoever opened it could read our files anyway.
+    and from no foreign web page, so whoever opened it could read our files anyway. origin: of the web page that
+    opened it, None for a program.
     """
 
     address: str
     local: bool
+    origin: str | None = None
 
 
 def peer_of(connection: ServerConnection, request: Request) -> Peer:
@@ -33,15 +35,15 @@ def peer_of(connection: ServerConnection, request: Request) -> Peer:
     """
     remote: Any = connection.remote_address
     address = str(remote[0]) if remote else ""
+    origin = request.headers.get("Origin")
     if not _is_loopback(address):
-        return Peer(address=address, local=False)
+        return Peer(address=address, local=False, origin=origin)
     forwarded = request.headers.get_all("X-Forwarded-For")
     if forwarded or "Forwarded" in request.headers or "Via" in request.headers:
         nearest = forwarded[-1].rsplit(",", 1)[-1].strip() if forwarded else ""
-        return Peer(address=nearest or address, local=False)
-    origin = request.headers.get("Origin")
+        return Peer(address=nearest or address, local=False, origin=origin)
     local_page = origin is None or _is_loopback(urllib.parse.urlsplit(origin).hostname or "")
-    return Peer(address=address, local=local_page)
+    return Peer(address=address, local=local_page, origin=origin)
 
 
 def _is_loopback(host: str) -> bool:

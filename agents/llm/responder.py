@@ -20,7 +20,7 @@ from livekit.agents.llm import ChatContext, FunctionToolCall
 from agents.llm.completion import LlmChain
 from agents.llm.expectation import expected_answer
 from agents.llm.history import Exchange, History, ToolTurn, write_tools
-from agents.llm.prompt import system_prompt, turn_notes
+from agents.llm.prompt import caller_notes, system_prompt, turn_notes
 from agents.llm.say_do import Deed, SayDoCheck
 from agents.llm.tools import KnowledgeSearch, Toolbox, ToolResult
 from agents.llm.wording import LlmWording, wording_for
@@ -73,7 +73,8 @@ class LlmResponder:
     """Answers turns with the models of `chain`, one per call.
 
     toolbox: what the model may do. search: looks up facts for every turn. fallback: speaks whenever
-    no model is needed (greeting, silence, goodbye) or none works. now: aware current time.
+    no model is needed (greeting, silence, goodbye) or none works. now: aware current time. known:
+    what earlier conversations have left about this caller, or "".
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class LlmResponder:
         fallback: Responder,
         search: KnowledgeSearch,
         now: Callable[[], dt.datetime],
+        known: str = "",
     ) -> None:
         self._chain = chain
         self._tenant = tenant
@@ -94,6 +96,7 @@ class LlmResponder:
         self._now = now
         self._zone = ZoneInfo(tenant.timezone)
         self._system = system_prompt(tenant)
+        self._known = known
         self._history = History()
         self._done: set[Deed] = set()
         self._by_fallback: set[int] = set()
@@ -270,6 +273,8 @@ class LlmResponder:
         def context(said: str) -> ChatContext:
             chat = ChatContext.empty()
             chat.add_message(role="system", content=self._system)
+            if self._known:
+                chat.add_message(role="system", content=caller_notes(self._known))
             self._history.write(chat, exchange)
             notes = turn_notes(request.language, local_now, awaited, facts, self._tenant)
             chat.add_message(role="system", content=notes)

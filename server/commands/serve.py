@@ -52,7 +52,7 @@ def serve(
     except PortUnavailable as error:
         raise _cannot_start(error) from None
     # Imported here: the engines take seconds to import, and a port in use is known before.
-    from server.composition import StateSettings
+    from server.ground import StateSettings
     from server.running import ServerSettings, run_server
 
     configure_logs(log_level)
