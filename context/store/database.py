@@ -168,10 +168,13 @@ class Store:
         if version.found != version.resolve(to):
             with _as_store_errors():
                 async with self._writer, self._migrating_engine.connect() as connection:
-                    async with connection.begin():
-                        await _name_owner(connection, EVERY_TENANT)
-                        await connection.run_sync(migrate, to)
-                    await connection.invalidate()  # its settings are those of a migration
+                    try:
+                        async with connection.begin():
+                            await _name_owner(connection, EVERY_TENANT)
+                            await connection.run_sync(migrate, to)
+                    finally:
+                        if self.dialect == "sqlite":
+                            await _driver(connection, "PRAGMA foreign_keys=ON")
             version = await self.schema()
         if version.bypasses_row_security:
             log.warning("database_role_sees_past_row_security")
@@ -195,12 +198,16 @@ class Store:
                     connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
                     result = await connection.exec_driver_sql(statement)
                     return [tuple(row) for row in result] if result.returns_rows else []
-                # SQLAlchemy would begin a transaction; the driver does not.
-                driver: Any = (await connection.get_raw_connection()).driver_connection
-                try:
-                    return list(await driver.execute_fetchall(statement))
-                except sqlite3.Error as error:
-                    raise StoreError(f"the database failed: {error}") from error
+                return await _driver(connection, statement)
+
+
+async def _driver(connection: AsyncConnection, statement: str) -> Sequence[Sequence[Any]]:
+    """SQLite: run a statement outside any transaction. SQLAlchemy would begin one; the driver does not."""
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    try:
+        return list(await driver.execute_fetchall(statement))
+    except sqlite3.Error as error:
+        raise StoreError(f"the database failed: {error}") from error
 
 
 async def _name_owner(connection: AsyncConnection, owner: str) -> None:
