@@ -31,7 +31,10 @@ PREFIX = "/v1"
 LARGEST_BODY_BYTES = 1_000_000
 """Product facts, section 2; a handler that takes audio says so itself."""
 
-RESOURCES = ()
+RESOURCES = (
+    "server.rest.calls",
+    "server.rest.bookings",
+)
 """Modules of resources; each has `handlers`, and may have `EXAMPLES`: Structs shown in the schema as examples."""
 
 

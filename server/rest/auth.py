@@ -14,14 +14,15 @@ from litestar.types import ASGIApp, Guard, Receive, Scope, Send
 
 from context.security.principal import Principal, PrincipalKind
 from context.security.principal import Scope as Permission
+from context.users.sessions import COOKIE, CSRF_HEADER, TLS_COOKIE, check_csrf
+from server.rest.limits import count_principal, count_stranger
 from server.rest.problems import Problem, not_found
 from server.rest.services import ServiceDoor, Services
 
 TENANT_HEADER = "Parley-Tenant"
-SESSION_COOKIES = ("__Host-parley", "parley")
+SESSION_COOKIES = (TLS_COOKIE, COOKIE)
 """Names of the session cookie with TLS and without."""
 
-CSRF_HEADER = "Parley-CSRF"
 UNSAFE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 PUBLIC = {"public": True}
@@ -46,6 +47,7 @@ class Authentication:
         scope["user"] = None
         options: dict[str, Any] = scope["route_handler"].opt
         if scope["type"] == "http" and scope["method"] != "OPTIONS" and "while_starting" not in options:
+            _refuse_null(scope)
             request: Request[Any, Any, Any] = Request(scope)
             scope["user"] = await _principal(request, self._door.services, public="public" in options)
         await self._app(scope, receive, send)
@@ -77,6 +79,12 @@ def unauthorized(detail: str) -> Problem:
     return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="parley"'})
 
 
+def own_origin(request: Request[Any, Any, Any]) -> str:
+    """Scheme, host and port that the client reached us at; a proxy in front must pass Host on."""
+    url = request.base_url
+    return f"{url.scheme}://{url.netloc}"
+
+
 def session_cookie(request: Request[Any, Any, Any]) -> str | None:
     """The session cookie as it was sent."""
     return next((request.cookies[name] for name in SESSION_COOKIES if name in request.cookies), None)
@@ -84,17 +92,28 @@ def session_cookie(request: Request[Any, Any, Any]) -> str | None:
 
 async def _principal(request: Request[Any, Any, Any], services: Services, *, public: bool) -> Principal | None:
     key = _bearer(request)
-    if key is None and public:
-        return None
     principal: Principal | None = None
     if key is not None:
         if len(key) <= LONGEST_KEY:
             principal = await services.keys.authenticate(key, request.headers.get("origin"))
-    else:
+    elif not public:
         principal = await _of_session(request, services)
-    if principal is None:
-        raise unauthorized("This key opens nothing here." if key else "This needs an API key or a signed-in user.")
-    return _for_tenant(request, services, principal)
+    if principal is not None:
+        await count_principal(services, principal)
+        return _for_tenant(request, services, principal)
+    await count_stranger(request, services)
+    if public and key is None:
+        return None
+    raise unauthorized("This key opens nothing here." if key else "This needs an API key or a signed-in user.")
+
+
+def _refuse_null(scope: Scope) -> None:
+    """Postgres keeps no U+0000 and no lone surrogate, so nothing is named by one. Raises Problem 404 and 400."""
+    path = scope["path"]
+    if "\0" in path or any("\ud800" <= letter <= "\udfff" for letter in path):
+        raise not_found("thing")
+    if b"%00" in scope["query_string"]:
+        raise Problem(400, "invalid", "The query must not hold the character U+0000.")
 
 
 def _bearer(request: Request[Any, Any, Any]) -> str | None:
@@ -111,15 +130,19 @@ async def _of_session(request: Request[Any, Any, Any], services: Services) -> Pr
     cookie = session_cookie(request)
     if cookie is None or services.users is None:
         return None
+    if request.method in UNSAFE_METHODS:
+        check_csrf(cookie, request.headers.get(CSRF_HEADER), request.headers.get("origin"), own_origin(request))
     return await services.users.session_principal(cookie)
 
 
 def _for_tenant(request: Request[Any, Any, Any], services: Services, principal: Principal) -> Principal:
     named = request.headers.get(TENANT_HEADER, "")
-    if principal.kind is PrincipalKind.OPERATOR and named:
-        if services.tenants.by_id(named) is None:
+    if principal.kind is PrincipalKind.OPERATOR:
+        if named and services.tenants.by_id(named) is None:
             raise not_found("tenant")
         return msgspec.structs.replace(principal, tenant_id=named)
     if named and named != principal.tenant_id:
         raise not_found("tenant")
+    if principal.tenant_id:
+        services.tenants.serving(principal.tenant_id)
     return principal

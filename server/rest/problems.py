@@ -15,6 +15,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from context.errors import ContextError
+from context.tenants.errors import TenantInvalidError
 from voice_core.errors import VoiceError
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
@@ -31,6 +32,20 @@ STATUS_OF_CODE: dict[str, int] = {
     "engine_failed": 503,
     "engine_unavailable": 503,
     "bad_audio": 400,
+    "tenant_suspended": 403,
+    "unknown_tenant": 401,
+    "csrf_refused": 403,
+    "tenant_exists": 409,
+    "number_taken": 409,
+    "managed_by_file": 409,
+    "version_mismatch": 412,
+    "tenant_state": 409,
+    "call_not_found": 404,
+    "contact_not_found": 404,
+    "key_not_found": 404,
+    "user_not_found": 404,
+    "webhook_not_found": 404,
+    "webhook_delivery_not_found": 404,
 }
 """Errors of the other rooms whose status is not `OTHERWISE`."""
 
@@ -131,7 +146,9 @@ def answer_known(_: Request[Any, Any, Any], error: ContextError | VoiceError) ->
         log.error("request_failed", code=error.code, error=type(error).__name__, exc_info=error)
         detail = "Parley cannot do this at the moment; try again."
         return problem_response(Problem(status, error.code, detail, headers={"Retry-After": str(RETRY_AFTER_S)}))
-    return problem_response(Problem(status, error.code, str(error)))
+    faults = error.faults if isinstance(error, TenantInvalidError) else ()
+    errors = [FieldError(fault.path.removeprefix("$."), fault.allowed, fault.value) for fault in faults]
+    return problem_response(Problem(status, error.code, str(error), errors))
 
 
 def answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

@@ -75,21 +75,21 @@ _MEANINGS = {
     "default": "Any other error.",
 }
 
-_TENANT = {
+_TENANT: dict[str, Any] = {
     "name": TENANT_HEADER,
     "in": "header",
     "required": False,
     "schema": {"type": "string", "maxLength": 200},
     "description": "The tenant meant, for an operator's key. Other keys belong to one tenant.",
 }
-_IDEMPOTENCY = {
+_IDEMPOTENCY: dict[str, Any] = {
     "name": IDEMPOTENCY_HEADER,
     "in": "header",
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"},
     "description": "Makes a repetition harmless: the same key and request within 24 h get the same answer again.",
 }
-_IF_NONE_MATCH = {
+_IF_NONE_MATCH: dict[str, Any] = {
     "name": "If-None-Match",
     "in": "header",
     "required": False,
@@ -121,6 +121,10 @@ def described(app: Litestar, examples: Sequence[msgspec.Struct] = ()) -> dict[st
     document["security"] = [{"key": []}, {"session": []}]
     schemas = components.setdefault("schemas", {})
     schemas["Problem"] = PROBLEM_SCHEMA
+    content = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    components["responses"] = {
+        f"Problem{status}": {"description": meaning, "content": content} for status, meaning in _MEANINGS.items()
+    }
     _add_examples(schemas, examples)
     operations = list(_operations(app, document))
     names = Counter(handler.handler_name for _, handler, _ in operations)
@@ -175,9 +179,8 @@ def _add_answers(operation: dict[str, Any], method: str, *, public: bool) -> Non
         statuses += ["401", "403", "404"]
     if method in UNSAFE_METHODS:
         statuses += ["409", "412", "413", "415", "422"]
-    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     for status in statuses:
-        answers.setdefault(status, {"description": _MEANINGS[status], "content": {PROBLEM_MEDIA_TYPE: problem}})
+        answers.setdefault(status, {"$ref": f"#/components/responses/Problem{status}"})
 
 
 def _add_examples(schemas: Mapping[str, dict[str, Any]], examples: Sequence[msgspec.Struct]) -> None:

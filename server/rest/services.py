@@ -5,38 +5,59 @@
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from context.calls.store import CallStore
+from context.contacts.store import ContactStore
 from context.idempotency.store import IdempotentRequests
+from context.security.keys import ApiKeys
+from context.security.rate_limit import REST_PER_ADDRESS, Limit, RateLimiter
 from context.store.database import Store
-from context.tenants.files import TenantDirectory
+from context.tenants.directory import TenantDirectory
+from context.tenants.store import StoredTenants
 from server.responders import ResponderFactory
-from server.rest.principals import KeyCheck, RequestLimiter, SessionCheck
+from server.rest.principals import SessionCheck
 from server.rest.problems import RETRY_AFTER_S, Problem
-from voice_core.engines.registry import TenantEngines
+from server.tenant_runtimes import TenantRuntimes
+
+MINUTE_S = 60.0
+
+
+class RestLimits(msgspec.Struct, frozen=True):
+    """How often requests are answered. per_address: without a valid key. per_operator: the installation's owner.
+
+    Keys and users of a tenant have what its plan allows.
+    """
+
+    per_address: Limit = REST_PER_ADDRESS
+    per_operator: Limit = Limit(600, MINUTE_S)
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """What requests work with; each part of the server adds its own.
 
-    now: aware wall clock. tenants: configurations by id. engines: by tenant id, may grow. recordings: folder.
+    now: aware wall clock. tenants: configurations by id. stored_tenants: those that may be changed here. runtimes: what
+    each tenant's calls share. recordings: folder. requests_a_minute: of each key of a tenant, by tenant id.
     """
 
     store: Store
     now: Callable[[], dt.datetime]
-    keys: KeyCheck
-    limiter: RequestLimiter
+    keys: ApiKeys
+    limiter: RateLimiter
     tenants: TenantDirectory
+    stored_tenants: StoredTenants
     calls: CallStore
+    contacts: ContactStore
     recordings: Path
-    engines: Mapping[str, TenantEngines]
+    runtimes: TenantRuntimes
     responders: ResponderFactory
     idempotency: IdempotentRequests
     users: SessionCheck | None = None
+    limits: RestLimits = RestLimits()
+    requests_a_minute: Callable[[str], int] = lambda tenant_id: REST_PER_ADDRESS.count
 
 
 class ServiceDoor:
