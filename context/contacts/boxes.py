@@ -11,7 +11,7 @@ import msgspec
 from context.contacts import box_rows, contact_rows, merging
 from context.contacts.box import ContextBox, HistoryEntry, HistoryKind
 from context.contacts.box_rows import SOURCE, BoxConflictError, Writing
-from context.contacts.changes import Change, happened, moved
+from context.contacts.changes import Change, happened, moved, touched
 from context.contacts.contact import Contact
 from context.contacts.handoff import HandoffPackage, packed
 from context.contacts.points import points_found
@@ -140,8 +140,11 @@ class ContextBoxes:
             await contact_rows.lock(transaction)
             before = await box_rows.load(transaction, await contact_rows.load(transaction, contact_id))
             _require(before, expected_version)
-            writing = Writing(actor, what, self._now_ms())
-            stored = await box_rows.save(transaction, before, change(before), writing)
+            now_ms = self._now_ms()
+            after = change(before)
+            # Whoever works with a box keeps it fresh; asking for a change that changes nothing does not.
+            after = touched(after, now_ms) if after != before else before
+            stored = await box_rows.save(transaction, before, after, Writing(actor, what, now_ms))
         self._wake()
         return stored
 
@@ -190,7 +193,7 @@ class ContextBoxes:
             what = f"from {from_agent} to {to_agent}: {reason}"
             entry = HistoryEntry(HistoryKind.HANDOFF, now_ms, actor, what)
             writing = Writing(actor, "handoff", now_ms)
-            stored = await box_rows.save(transaction, before, happened(before, entry), writing)
+            stored = await box_rows.save(transaction, before, touched(happened(before, entry), now_ms), writing)
             package = packed(stored, from_agent=from_agent, to_agent=to_agent, reason=reason, at_ms=now_ms)
             await publish(transaction, _handed_off(package))
         self._wake()

@@ -121,7 +121,7 @@ def upgrade() -> None:
         sa.Column("fact_id", sa.String(), nullable=False),
         sa.Column("type", sa.String(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
-        sa.Column("confidence", sa.Double(), nullable=False),
+        sa.Column("confidence", sa.Float(precision=53), nullable=False),
         sa.Column("call_id", sa.String(), nullable=False),
         sa.Column("turn", sa.Integer(), nullable=False),
         sa.Column("promoted_ms", sa.BigInteger(), nullable=False),
