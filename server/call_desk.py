@@ -8,7 +8,7 @@ import asyncio
 import datetime as dt
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ import structlog
 from context.calls.completed import CallDetails
 from context.calls.store import CallStore
 from context.errors import StoreError
+from context.security.principal import Scope
 from context.tenants.config import TenantConfig
 from server.callers import Callers
 from server.embedded import Embedded
@@ -43,8 +44,12 @@ log = structlog.get_logger(__name__)
 
 
 class Equipment(msgspec.Struct, frozen=True):
-    """What calls share. callers: knows which tenant a key opens. recordings: folder of recordings and event logs.
-    smart_turn: wraps the recogniser of tenants that ask for it, None when the model is not there."""
+    """What calls share.
+
+    callers: knows which tenant a key opens. recordings: folder of recordings and event logs. known_caller: tenant id
+    and number -> what is known of that caller, for a model; "" for a stranger. smart_turn: wraps the recogniser of
+    tenants that ask for it, None when the model is not there.
+    """
 
     callers: Callers
     embedded: Embedded
@@ -55,6 +60,7 @@ class Equipment(msgspec.Struct, frozen=True):
     calls: CallStore
     recordings: Path
     wall_clock: Callable[[], dt.datetime]
+    known_caller: Callable[[str, str], Awaitable[str]]
     smart_turn: Callable[[Recognizer], Recognizer] | None = None
 
 
@@ -74,16 +80,20 @@ class CallDesk:
         equipment = self._equipment
         if equipment is None:
             raise CallRefused("starting", "Parley is starting, try again in a few seconds.")
-        tenant = await equipment.callers.tenant_of(start.key, peer)
+        admitted = await equipment.callers.admit(start.key, peer)
+        if start.caller is not None and not admitted.may_name_caller:
+            raise CallRefused("unauthorized", f"caller: naming the caller needs {Scope.CONTACTS_READ}.")
+        tenant = admitted.tenant
         language = language_for(tenant, start.language)
         runtime = equipment.runtimes.of(tenant.id)
         if runtime is None:
             raise CallRefused("unavailable", "This line cannot be answered at the moment.")
+        known = await equipment.known_caller(tenant.id, start.caller) if start.caller else ""
         call_id = self._new_call_id()
         structlog.contextvars.bind_contextvars(call_id=call_id, tenant_id=tenant.id)
         recording = equipment.recordings / f"{call_id}.wav"
         recorder = CallRecorder(recording, leg.sample_rate)
-        details = CallDetails(channel=CHANNEL, persona_id=tenant.persona.id)
+        details = CallDetails(channel=CHANNEL, persona_id=tenant.persona.id, caller=start.caller or "")
         beginning = asyncio.create_task(
             equipment.calls.begin(
                 tenant.id,
@@ -103,7 +113,7 @@ class CallDesk:
             leg=leg,
             recognizer=recognizer,
             voice=runtime.engines.voice(),
-            responder=equipment.responders.make(tenant, call_id=call_id, language=language),
+            responder=equipment.responders.make(tenant, call_id=call_id, language=language, known=known),
             vad=equipment.vad,
             pacer=equipment.pacer,
             settings=CallSettings(call_id=call_id, language=language, terms=tenant.terms, recording=str(recording)),

@@ -15,6 +15,9 @@ from contextlib import AsyncExitStack
 import structlog
 
 from context.bookings.store import utc_now
+from context.contacts.boxes import ContextBoxes
+from context.contacts.view import viewed
+from context.errors import StoreError
 from context.tenants.config import LANGUAGES, TenantConfig
 from server.call_desk import Equipment
 from server.callers import Callers
@@ -88,6 +91,7 @@ async def build_equipment(
         calls=ground.calls,
         recordings=home.recordings,
         wall_clock=utc_now,
+        known_caller=lambda tenant_id, number: _known(ground.boxes, tenant_id, number),
         smart_turn=smart_turn,
     )
 
@@ -110,6 +114,16 @@ def settle_memory() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+async def _known(boxes: ContextBoxes, tenant_id: str, number: str) -> str:
+    """What is known of who calls from this number. A database that fails must not cost the call."""
+    try:
+        box = await boxes.for_caller(tenant_id, number)
+    except StoreError:
+        log.exception("caller_not_looked_up")
+        return ""
+    return viewed(box).text if box else ""
 
 
 def _speak_ahead(runtimes: TenantRuntimes) -> None:

@@ -19,6 +19,8 @@ import agents.demo
 from context.bookings.store import utc_now
 from context.calls.nodes import CallNode
 from context.calls.store import CallStore
+from context.contacts.boxes import ContextBoxes
+from context.contacts.store import ContactStore
 from context.errors import ContextError
 from context.home import Home
 from context.security.keys import ApiKeys
@@ -53,6 +55,8 @@ class Ground(msgspec.Struct, frozen=True):
     tenants: TenantDirectory
     keys: ApiKeys
     calls: CallStore
+    contacts: ContactStore
+    boxes: ContextBoxes
 
 
 async def lay_ground(stack: AsyncExitStack, state: StateSettings, progress: Progress) -> Ground:
@@ -67,12 +71,19 @@ async def lay_ground(stack: AsyncExitStack, state: StateSettings, progress: Prog
     node = CallNode(store, secrets.token_hex(NODE_ID_BYTES), time.time)
     await node.start()
     stack.push_async_callback(node.stop)
+
+    def country_of(tenant_id: str) -> str:
+        tenant = tenants.by_id(tenant_id)
+        return tenant.country if tenant else ""
+
     return Ground(
         home=home,
         store=store,
         tenants=tenants,
         keys=ApiKeys(store),
         calls=CallStore(store, node.id),
+        contacts=ContactStore(store, country_of),
+        boxes=ContextBoxes(store, country_of),
     )
 
 

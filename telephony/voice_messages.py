@@ -22,6 +22,7 @@ DEFAULT_PCM_HZ = 16_000
 MAX_QUERY_FIELDS = 16
 
 START_PARAMETERS = ("key", "sample_rate", "format", "language")
+"""What a query string may say. Not who calls: proxies log addresses."""
 
 CLOSE_GOING_AWAY = 1001
 CLOSE_UNSUPPORTED = 1003
@@ -49,13 +50,15 @@ class StartMessage(ClientMessage, frozen=True, tag="start"):
     """Opens the call; the first message unless the query string says the same.
 
     sample_rate: Hz, one of LEG_RATES_HZ; None means 16,000 for pcm16 and 8,000 for G.711. language: code such as
-    "fr", None for the tenant's default. key: the tenant's API key.
+    "fr", None for the tenant's default. key: the tenant's API key. caller: number of the far end in E.164, from a
+    bridge that knows it and whose key may read contacts.
     """
 
     sample_rate: int | None = None
     format: AudioFormat = AudioFormat.PCM16
     language: str | None = None
     key: str | None = None
+    caller: Annotated[str, msgspec.Meta(pattern=r"^\+[1-9]\d{5,14}$")] | None = None
 
     @property
     def rate_hz(self) -> int:

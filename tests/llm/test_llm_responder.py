@@ -50,7 +50,9 @@ class Clock:
 class Conversation:
     """One call's responder with the part of the call played by the test."""
 
-    def __init__(self, host: PluginHost, *servers: OpenAiServer, timeouts: LlmTimeouts = TIMEOUTS) -> None:
+    def __init__(
+        self, host: PluginHost, *servers: OpenAiServer, timeouts: LlmTimeouts = TIMEOUTS, known: str = ""
+    ) -> None:
         self.clock = Clock()
         self.book = HealthBook(self.clock)
         self.desk = MemoryDesk()
@@ -68,7 +70,13 @@ class Conversation:
             on_usage=lambda name, usage: self.tokens.append(usage.total_tokens),
         )
         self.responder = LlmResponder(
-            self.chain, CLINIC, toolbox(self.desk), fallback=self.fallback, search=search, now=lambda: NOW
+            self.chain,
+            CLINIC,
+            toolbox(self.desk),
+            fallback=self.fallback,
+            search=search,
+            now=lambda: NOW,
+            known=known,
         )
         self.reply_id = 0
 
@@ -131,8 +139,8 @@ async def converse(client_loaded: None) -> AsyncIterator[Callable[..., Conversat
     async with plugin_host() as host:
         opened: list[Conversation] = []
 
-        def conversation(*servers: OpenAiServer) -> Conversation:
-            opened.append(Conversation(host, *servers))
+        def conversation(*servers: OpenAiServer, known: str = "") -> Conversation:
+            opened.append(Conversation(host, *servers, known=known))
             return opened[-1]
 
         yield conversation
@@ -160,6 +168,16 @@ async def test_the_model_is_told_who_it_is_and_what_it_may_not_do(converse: Conv
     assert "Friday 20 November 2026, 14:30" in notes["content"]
     assert "There is a car park behind the clinic." in notes["content"]
     assert caller == {"role": "user", "content": "Where can I park?"}
+
+
+async def test_what_is_known_of_the_caller_follows_what_all_calls_share(converse: Converse, server: OpenAiServer):
+    server.answer(Say("Yes."))
+    conversation = converse(server, known="Commitments: cleaning on Tuesday at 10:00.")
+    await conversation.turn("Is my appointment still on?")
+    stable, known, *_ = server.messages()
+    assert "cleaning on Tuesday" not in stable["content"], "the prefix of all calls stays the same"
+    assert known["role"] == "system"
+    assert "cleaning on Tuesday at 10:00" in known["content"]
 
 
 async def test_the_beginning_of_the_prompt_is_the_same_in_every_turn(converse: Converse, server: OpenAiServer):

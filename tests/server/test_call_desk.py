@@ -47,9 +47,9 @@ def callers(tenants: TenantDirectory, keys: ApiKeys) -> Callers:
 
 
 async def test_without_a_key_the_demo_answers_this_machine_and_nobody_else(callers: Callers) -> None:
-    assert (await callers.tenant_of(None, HERE)).id == "clinique_du_parc"
+    assert (await callers.admit(None, HERE)).tenant.id == "clinique_du_parc"
     with pytest.raises(CallRefused) as refused:
-        await callers.tenant_of(None, ELSEWHERE)
+        await callers.admit(None, ELSEWHERE)
     assert refused.value.code == "unauthorized"
 
 
@@ -57,9 +57,9 @@ async def test_without_a_key_the_demo_answers_this_machine_and_nobody_else(calle
 async def test_a_key_opens_its_tenant_from_anywhere_and_a_wrong_one_opens_not_even_the_demo(
     callers: Callers, peer: Peer
 ) -> None:
-    assert (await callers.tenant_of("open sesame", peer)).id == "other_clinic"
+    assert (await callers.admit("open sesame", peer)).tenant.id == "other_clinic"
     with pytest.raises(CallRefused) as refused:
-        await callers.tenant_of("open barley", peer)
+        await callers.admit("open barley", peer)
     assert refused.value.code == "unauthorized"
 
 
@@ -67,11 +67,19 @@ async def test_a_key_of_the_database_opens_its_tenant_if_it_may_place_calls(call
     calling = await keys.create("other_clinic", "site", {Scope.CALLS_PLACE})
     reading = await keys.create("other_clinic", "reports", {Scope.CALLS_READ})
     nobodys = await keys.create("no_such_clinic", "left over", {Scope.CALLS_PLACE})
-    assert (await callers.tenant_of(calling.key, ELSEWHERE)).id == "other_clinic"
+    assert (await callers.admit(calling.key, ELSEWHERE)).tenant.id == "other_clinic"
     for key, why in ((reading.key, "calls:place"), (nobodys.key, "opens nothing")):
         with pytest.raises(CallRefused, match=why) as refused:
-            await callers.tenant_of(key, ELSEWHERE)
+            await callers.admit(key, ELSEWHERE)
         assert refused.value.code == "unauthorized"
+
+
+async def test_only_a_key_that_may_read_contacts_says_who_calls(callers: Callers, keys: ApiKeys) -> None:
+    bridge = await keys.create("other_clinic", "bridge", {Scope.CALLS_PLACE, Scope.CONTACTS_READ})
+    site = await keys.create("other_clinic", "site", {Scope.CALLS_PLACE})
+    assert (await callers.admit(bridge.key, ELSEWHERE)).may_name_caller
+    assert not (await callers.admit(site.key, ELSEWHERE)).may_name_caller
+    assert not (await callers.admit("open sesame", HERE)).may_name_caller
 
 
 async def test_a_widgets_key_opens_a_call_from_its_own_pages_only(callers: Callers, keys: ApiKeys) -> None:
@@ -79,10 +87,10 @@ async def test_a_widgets_key_opens_a_call_from_its_own_pages_only(callers: Calle
         "other_clinic", "site", {Scope.CALLS_PLACE}, kind=KeyKind.WIDGET, origins=["https://clinic.example"]
     )
     own, stolen = (Peer("203.0.113.4", local=False, origin=f"https://{host}.example") for host in ("clinic", "thief"))
-    assert (await callers.tenant_of(widget.key, own)).id == "other_clinic"
+    assert (await callers.admit(widget.key, own)).tenant.id == "other_clinic"
     for peer in (stolen, ELSEWHERE):
         with pytest.raises(CallRefused, match="opens nothing"):
-            await callers.tenant_of(widget.key, peer)
+            await callers.admit(widget.key, peer)
 
 
 @pytest.mark.parametrize(("asked", "spoken"), [(None, "en"), ("fr", "fr"), ("fr-FR", "fr"), ("EN", "en")])
