@@ -221,7 +221,8 @@ class Accounts:
         return await self.member(tenant_id, user_id)
 
     async def remove_member(self, tenant_id: str, user_id: str, actor: str) -> None:
-        """End a person's work for the tenant. The account stays: it may work for others.
+        """End a person's work for the tenant. The account stays: it may work for others. So does its identity at the
+        tenant's own provider, which would otherwise let the person in again as somebody new.
 
         Raises UserNotFoundError and LastAdminError.
         """
@@ -229,7 +230,6 @@ class Accounts:
             if await self._locked_role(transaction, tenant_id, user_id) is Role.ADMIN:
                 await self._require_other_admin(transaction, tenant_id, user_id)
             await transaction.of(tenant_id).delete(memberships, memberships.c.user_id == user_id)
-            await transaction.delete(identities, identities.c.tenant_id == tenant_id, identities.c.user_id == user_id)
             await end_sessions_of(transaction, user_id, tenant_id=tenant_id)
             await self._audited.write(transaction, tenant_id, actor, "member.removed", user_id)
 

@@ -7,7 +7,7 @@ processes by the rate limiter. Used by `context.users.people`.
 
 from typing import Protocol
 
-from context.security.rate_limit import Limit
+from context.security.rate_limit import Limit, address_bucket
 from context.users.errors import TooManyAttemptsError
 from context.users.transactions import digest
 
@@ -31,7 +31,7 @@ class Limiter(Protocol):
 
 async def require_attempt(limiter: Limiter, email: str, address: str) -> None:
     """Count one attempt, before the password is looked at. address: of the client. Raises TooManyAttemptsError."""
-    who, where = digest(email)[:DIGEST_CHARS], digest(address)[:DIGEST_CHARS]
+    who, where = digest(email)[:DIGEST_CHARS], _place(address)
     waits = [
         await limiter.take(f"sign-in:{name}:{limit.per_s:g}", limit)
         for name, limits in (
@@ -47,6 +47,10 @@ async def require_attempt(limiter: Limiter, email: str, address: str) -> None:
 
 async def require_link_attempt(limiter: Limiter, address: str) -> None:
     """Count one try to open a one-time link. Raises TooManyAttemptsError."""
-    wait_s = await limiter.take(f"link:{digest(address)[:DIGEST_CHARS]}", FROM_ONE_ADDRESS[0])
+    wait_s = await limiter.take(f"link:{_place(address)}", FROM_ONE_ADDRESS[0])
     if wait_s > 0:
         raise TooManyAttemptsError(wait_s)
+
+
+def _place(address: str) -> str:
+    return digest(address_bucket("sign-in", address))[:DIGEST_CHARS]
