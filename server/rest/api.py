@@ -5,6 +5,7 @@ Every resource is a list of Litestar handlers in a module of its own, named once
 `server.running`, which mounts it, and by tests.
 """
 
+import warnings
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 from litestar import Litestar, Request, Router
 from litestar.di import Provide
+from litestar.exceptions import LitestarDeprecationWarning
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from context.security.principal import Principal
@@ -67,25 +69,28 @@ def application(
     def idempotency(app: ASGIApp) -> ASGIApp:
         return Idempotency(app, door)
 
-    router = Router(
-        PREFIX,
-        route_handlers=resources,
-        middleware=[authentication, idempotency, EntityTags],
-        before_request=check_body,
-        dependencies={
-            "services": Provide(provide_services),
-            "principal": Provide(provide_principal, sync_to_thread=False),
-            "page": Provide(provide_page),
-        },
-    )
-    return Litestar(
-        [router, *pages],
-        before_send=[add_safe_headers],
-        exception_handlers=EXCEPTION_HANDLERS,
-        openapi_config=openapi_config([SchemaPage(resource_examples), SchemaFile(resource_examples)]),
-        logging_config=None,
-        request_max_body_size=LARGEST_BODY_BYTES,
-    )
+    with warnings.catch_warnings():
+        # Litestar 3 will want its dependencies marked; until it is here the marks would only be noise.
+        warnings.simplefilter("ignore", LitestarDeprecationWarning)
+        router = Router(
+            PREFIX,
+            route_handlers=resources,
+            middleware=[authentication, idempotency, EntityTags],
+            before_request=check_body,
+            dependencies={
+                "services": Provide(provide_services),
+                "principal": Provide(provide_principal, sync_to_thread=False),
+                "page": Provide(provide_page),
+            },
+        )
+        return Litestar(
+            [router, *pages],
+            before_send=[add_safe_headers],
+            exception_handlers=EXCEPTION_HANDLERS,
+            openapi_config=openapi_config([SchemaPage(resource_examples), SchemaFile(resource_examples)]),
+            logging_config=None,
+            request_max_body_size=LARGEST_BODY_BYTES,
+        )
 
 
 def provide_principal(request: Request[Any, Any, Any]) -> Principal:

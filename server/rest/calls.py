@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Controller, Request, get
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
@@ -113,7 +113,7 @@ class Calls(Controller):
         services: Services,
         page: PageQuery,
         outcome: Annotated[Outcome | None, Parameter(description="How it ended.")] = None,
-        call_state: Annotated[CallState | None, Parameter(query="state", description="Where it is.")] = None,
+        call_state: Annotated[CallState | None, QueryParameter(name="state", description="Where it is.")] = None,
         language: Annotated[Language | None, Parameter(description="Language it was held in.")] = None,
         channel: Annotated[str | None, Parameter(description="Such as phone or websocket.", max_length=50)] = None,
         direction: Annotated[Literal["inbound", "outbound"] | None, Parameter(description="Who called.")] = None,
