@@ -14,7 +14,7 @@ from structlog.typing import EventDict, Processor
 
 from context.redaction import redact
 
-NOISY_LOGGERS = ("websockets", "uvicorn", "livekit", "hpack", "httpx", "asyncio", "faster_whisper")
+NOISY_LOGGERS = ("websockets", "uvicorn", "livekit", "hpack", "httpx", "asyncio", "faster_whisper", "alembic", "dbos")
 """Libraries that say a line for each connection or request: only their warnings are of use."""
 
 
