@@ -7,6 +7,7 @@ a dead one's deliveries are taken over. Called by `dispatcher`; people read the 
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -30,6 +31,8 @@ CLAIMS = 50
 
 LONGEST_PAGE = 100
 ID_BYTES = 6
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 _due = webhook_deliveries.c.due_at_ms
 _leased = webhook_deliveries.c.lease_until_ms
@@ -106,7 +109,7 @@ class DeliveryStore:
                 lease = {"lease_owner": self._owner, "lease_until_ms": now_ms + LEASE_MS}
                 # Asked again: another process may have been faster.
                 if await server.update(webhook_deliveries, lease, *_is(row["tenant_id"], row["id"]), *free):
-                    claimed.append(msgspec.convert({name: row[name] for name in Claim.__struct_fields__}, Claim))
+                    claimed.append(_from_row(row, Claim))
         return claimed
 
     async def finish(
@@ -214,10 +217,14 @@ async def _with_logs(transaction: TenantTransaction, rows: Sequence[Row]) -> lis
     found = await transaction.rows(
         webhook_attempts, webhook_attempts.c.delivery_id.in_(ids), order_by=[webhook_attempts.c.attempt.asc()]
     )
-    logs: dict[str, list[Row]] = {}
+    logs: dict[str, list[Attempt]] = {}
     for row in found:
-        logs.setdefault(row["delivery_id"], []).append(row)
-    return [msgspec.convert({**row, "log": logs.get(row["id"], [])}, Delivery) for row in rows]
+        logs.setdefault(row["delivery_id"], []).append(_from_row(row, Attempt))
+    return [msgspec.structs.replace(_from_row(row, Delivery), log=tuple(logs.get(row["id"], ()))) for row in rows]
+
+
+def _from_row(row: Row, kind: type[T]) -> T:
+    return msgspec.convert({name: row[name] for name in kind.__struct_fields__ if name in row}, kind)
 
 
 def _row(

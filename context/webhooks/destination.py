@@ -23,6 +23,7 @@ LONGEST_URL = 2000
 RESOLVER_THREADS = 16
 """Look-ups of dead name servers take long: they have threads of their own, not those that everything else uses."""
 
+LAST_PORT = 65535
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -30,11 +31,10 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """Host name and port -> its addresses, as text. Raises OSError."""
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_COMPATIBLE = ipaddress.ip_network("::/96")
-# Not sent to although `is_global` says yes, in some version of Python: relays of other people, and old site-local.
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+# Not sent to although `is_global` says yes, in some version of Python: protocol assignments and other people's relays.
 _NEVER = tuple(
-    ipaddress.ip_network(text)
-    for text in ("64:ff9b:1::/48", "192.88.99.0/24", "192.0.0.0/24", "2001::/23", "fec0::/10", "3fff::/20", "5f00::/16")
+    ipaddress.ip_network(text) for text in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "3fff::/20")
 )
 # `inet_aton` reads 2130706433, 0x7f.1 and 0177.1 as addresses: a name's last label is never a number.
 _NUMERIC_LABEL = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)\Z", re.IGNORECASE)
@@ -52,6 +52,11 @@ class Destination(msgspec.Struct, frozen=True):
 
     url: httpx.URL
     addresses: tuple[IpAddress, ...]
+
+    @property
+    def host(self) -> str:
+        """The name that the certificate must be for."""
+        return ascii_host(self.url).rstrip(".")
 
     @property
     def pinned_urls(self) -> list[httpx.URL]:
@@ -96,10 +101,11 @@ def parse_url(text: str, reach: Reach) -> httpx.URL:
         raise DestinationRefusedError("url: a user name or password in it is not allowed; use the signature")
     if url.fragment or "\\" in text:
         raise DestinationRefusedError("url: neither # nor \\ is allowed")
-    if url.port == 0:
-        raise DestinationRefusedError("url: port 0 is none")
-    if _address(url.host) is None and _NUMERIC_LABEL.match(url.host.rstrip(".").rpartition(".")[2]):
-        raise DestinationRefusedError(f"url: {url.host} is neither a host name nor an address in its usual form")
+    if url.port is not None and not 1 <= url.port <= LAST_PORT:
+        raise DestinationRefusedError(f"url: port {url.port} is not between 1 and {LAST_PORT}")
+    host = ascii_host(url)
+    if _address(host) is None and _NUMERIC_LABEL.match(host.rstrip(".").rpartition(".")[2]):
+        raise DestinationRefusedError(f"url: {host} is neither a host name nor an address in its usual form")
     return url
 
 
@@ -108,9 +114,10 @@ async def resolve(url: httpx.URL, reach: Reach, resolver: Resolver) -> Destinati
 
     Raises DestinationRefusedError when one is not public, and OSError when the name has none.
     """
-    literal = _address(url.host)
+    host = ascii_host(url)
+    literal = _address(host)
     if literal is None:
-        found = await resolver(url.host, url.port or DEFAULT_PORTS[url.scheme])
+        found = await resolver(host, url.port or DEFAULT_PORTS[url.scheme])
         addresses = tuple(dict.fromkeys(ipaddress.ip_address(text) for text in found))
     else:
         addresses = (literal,)
@@ -123,16 +130,23 @@ async def resolve(url: httpx.URL, reach: Reach, resolver: Resolver) -> Destinati
             secure = True
         else:
             # One bad address refuses the name: which of them would be used must not be luck.
-            raise DestinationRefusedError(f"url: {url.host} is at an address that is not public")
+            raise DestinationRefusedError(f"url: {host} is at an address that is not public")
         if not secure:
-            raise DestinationRefusedError(f"url: {url.host} is on another machine: only https:// is allowed")
+            raise DestinationRefusedError(f"url: {host} is on another machine: only https:// is allowed")
     return Destination(url, addresses)
+
+
+def ascii_host(url: httpx.URL) -> str:
+    """The host as it is looked up: `URL.host` would turn xn-- labels back into letters."""
+    return url.raw_host.decode("ascii")
 
 
 def is_public(address: IpAddress) -> bool:
     """Whether this is an address of the open internet, whatever it is wrapped in."""
     inner = _unwrapped(address)
     if inner.is_multicast or any(inner in network for network in _NEVER if network.version == inner.version):
+        return False
+    if isinstance(inner, ipaddress.IPv6Address) and inner not in _GLOBAL_UNICAST:
         return False
     return inner.is_global
 
@@ -143,15 +157,14 @@ def is_loopback(address: IpAddress) -> bool:
 
 
 def _unwrapped(address: IpAddress) -> IpAddress:
-    """The IPv4 address inside an IPv6 one (mapped, compatible, NAT64, 6to4), which is where it would arrive."""
+    """The IPv4 address inside an IPv6 one (mapped, NAT64, 6to4), which is where it would arrive."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     if address.sixtofour is not None:
         return address.sixtofour
-    low = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    return low if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1) else address
+    return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF) if address in _NAT64 else address
 
 
 def _address(host: str) -> IpAddress | None:

@@ -109,6 +109,11 @@ class Dispatcher:
             if not claims:
                 return
 
+    @property
+    def sending(self) -> int:
+        """Requests under way."""
+        return len(self._under_way)
+
     async def settled(self) -> None:
         """Wait until nothing is under way."""
         while self._under_way:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
+from context.events.outbox import TYPE_LIMIT_CHARS
 from context.events.patterns import PatternError, checked, matches
 from context.webhooks.errors import EndpointStateError, UnknownTypeError
 
@@ -69,6 +70,8 @@ def checked_types(patterns: Sequence[str]) -> tuple[str, ...]:
         raise UnknownTypeError(
             f"types: {len(patterns)} patterns; 1 to {MOST_PATTERNS} are allowed, '*' means every type"
         )
+    if any(len(pattern) > TYPE_LIMIT_CHARS for pattern in patterns):
+        raise UnknownTypeError(f"types: a pattern has at most {TYPE_LIMIT_CHARS} characters")
     try:
         return checked(patterns)
     except PatternError as error:

@@ -156,7 +156,8 @@ def secret_name(endpoint_id: str, secret_id: str) -> str:
 
 def endpoint_of(row: Row) -> Endpoint:
     """The endpoint that a row holds."""
-    return msgspec.convert({**row, "types": msgspec.json.decode(row["types"])}, Endpoint)
+    fields = {name: row[name] for name in Endpoint.__struct_fields__}
+    return msgspec.convert({**fields, "types": msgspec.json.decode(row["types"])}, Endpoint)
 
 
 async def remove_deliveries(transaction: TenantTransaction, ids: Sequence[str]) -> int:

@@ -105,7 +105,7 @@ class Sender:
                         "pool": self._timeout_s,
                     },
                     # The certificate is checked against the name although the connection is made to an address.
-                    "sni_hostname": url.host,
+                    "sni_hostname": destination.host,
                 },
             )
             try:

@@ -61,7 +61,7 @@ def verify(secret: str | Iterable[str], headers: Mapping[str, str], body: bytes,
 def _parsed(header: str) -> tuple[int, list[bytes]]:
     fields = [field.strip().partition("=") for field in header.split(",")]
     times = [value for name, _, value in fields if name == "t"]
-    signatures = [value.encode() for name, _, value in fields if name == "v1"][:MOST_SIGNATURES]
+    signatures = [value.encode(errors="replace") for name, _, value in fields if name == "v1"][:MOST_SIGNATURES]
     if len(times) != 1 or not (times[0].isascii() and times[0].isdigit()) or len(times[0]) > 12 or not signatures:
         raise SignatureRefusedError(f"{SIGNATURE_HEADER} must be t=<seconds>,v1=<hex>[,v1=<hex>]")
     return int(times[0]), signatures
