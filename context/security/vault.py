@@ -45,6 +45,10 @@ class SecretBackend(Protocol):
         """Names of the tenant's secrets, in order."""
         ...
 
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        ...
+
 
 class Vault:
     """Secrets by tenant and name; tenant_id "" are the installation's own.
@@ -59,6 +63,10 @@ class Vault:
     def in_store(cls, store: Store, masters: MasterKeySource, now: Callable[[], float] = time.time) -> "Vault":
         """A vault in Parley's own database, sealed under these master keys."""
         return cls(StoredSecrets(store, masters, now))
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        await self._backend.aclose()
 
     async def put(self, tenant_id: str, name: str, secret: str) -> None:
         """Keep a secret, in place of an older one. Raises VaultError when name or secret is not taken."""

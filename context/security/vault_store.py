@@ -35,6 +35,10 @@ class StoredSecrets:
         self._now = now
         self._open: OrderedDict[tuple[str, int, bytes], bytes] = OrderedDict()
 
+    async def aclose(self) -> None:
+        """Forget the keys that are open in memory; the store belongs to somebody else."""
+        self._open.clear()
+
     async def get(self, tenant_id: str, name: str) -> str | None:
         """The secret, None when there is none. Raises VaultTamperedError, MasterKeyError."""
         return await _again_after_rotation(lambda: self._get(tenant_id, name))

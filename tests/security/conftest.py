@@ -1,6 +1,7 @@
 """A store of its own for each test, on each database, and a clock that the test moves."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -26,15 +27,24 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def store(database_url: str) -> AsyncIterator[Store]:
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """A store for tests to which the kind of database makes no difference."""
+    opened = await Store.open(f"sqlite+aiosqlite:///{tmp_path / 'parley.db'}")
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+async def any_store(database_url: str) -> AsyncIterator[Store]:
+    """A store on each database."""
     opened = await Store.open(database_url)
     yield opened
     await opened.aclose()
 
 
 @pytest.fixture
-async def second_store(database_url: str, store: Store) -> AsyncIterator[Store]:
-    """The same database as another process sees it."""
+async def second_store(database_url: str, any_store: Store) -> AsyncIterator[Store]:
+    """The same database as `any_store`, as another process sees it."""
     opened = await Store.open(database_url)
     yield opened
     await opened.aclose()
