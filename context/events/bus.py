@@ -25,7 +25,7 @@ from context.events.log import EventLog
 from context.events.metrics import BusMetrics
 from context.events.one_process import PRIVATE_FILE_MODE, OneProcess
 from context.events.outbox import publish
-from context.events.relay import Claim, Relay
+from context.events.relay import Claim, Relay, Wanted
 from context.events.retention import forget_old_events
 from context.events.settings import BusSettings
 from context.events.subscription import Subscription, SubscriptionError
@@ -181,30 +181,34 @@ class EventBus:
             try:
                 if await self._relay.place():
                     self.log.placed()
-                for subscriber in self._subscriptions:
-                    await self._start_batches(work, subscriber)
+                while await self._start_batches(work):
+                    pass
             except StoreError as error:
                 log.warning("event_relay_failed", error=str(error))
+            # A round costs a dozen statements however much it moves: in a flood it moves more at a time.
+            await asyncio.sleep(self._settings.round_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._settings.poll_s)
 
-    async def _start_batches(self, work: DurableWork, subscriber: str) -> None:
-        while True:
-            mine = [claim for claim in self._busy.values() if claim.subscriber == subscriber]
-            if len(mine) >= self._settings.batches_a_subscriber:
-                return
-            claim = await self._relay.claim(subscriber, frozenset(claim.tenant_id for claim in mine))
-            if claim is None:
-                return
+    async def _start_batches(self, work: DurableWork) -> bool:
+        """Give each subscriber that has time a batch; whether another look may find more."""
+        wanted: list[Wanted] = []
+        for subscriber in self._subscriptions:
+            busy = frozenset(claim.tenant_id for claim in self._busy.values() if claim.subscriber == subscriber)
+            if len(busy) < self._settings.batches_a_subscriber:
+                wanted.append(Wanted(subscriber, busy))
+        claims = await self._relay.claim(wanted) if wanted else []
+        for claim in claims:
             self._busy[claim.workflow_id] = claim
             try:
                 await work.start_batch(claim.workflow_id)
             except Exception as error:
                 # DBOS raises what its driver raises. The deliveries wait again rather than for an orphan's time.
-                log.warning("event_batch_not_started", subscriber=subscriber, error_class=type(error).__name__)
+                log.warning("event_batch_not_started", subscriber=claim.subscriber, error_class=type(error).__name__)
                 self._busy.pop(claim.workflow_id, None)
                 await self._relay.release(claim.workflow_id)
-                return
+                return False
+        return bool(claims)
 
     def _finished(self, workflow_id: str) -> None:
         self._busy.pop(workflow_id, None)

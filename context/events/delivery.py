@@ -121,14 +121,25 @@ class Deliverer:
             lanes.setdefault(row["lane"], []).append(row)
         room = asyncio.Semaphore(self._settings.lanes_at_a_time)
         standing = set[str]()
+        handled: list[str] = []
 
         async def run(lane: list[Row]) -> None:
             async with room:
-                await self._run_singly(subscription, held, lane, standing)
+                for row in lane:
+                    attempt = row["attempts"] + 1
+                    error = await self._call(subscription, held, row["event_id"], attempt)
+                    if error is None:
+                        handled.append(row["event_id"])
+                        if len(handled) >= self._settings.commit_at_a_time:
+                            await self._mark_all(held, handled)
+                    elif not await self._failed(held, row, attempt, error):
+                        standing.add(row["lane"])
+                        return
 
         async with asyncio.TaskGroup() as group:
             for lane in lanes.values():
                 group.create_task(run(lane))
+        await self._mark_all(held, handled)
         await self._release_lanes(held, standing)
 
     async def _run_singly(
@@ -144,21 +155,36 @@ class Deliverer:
 
     async def _try(self, subscription: Subscription, held: Held, event_id: str, attempt: int) -> Exception | None:
         """Handle one delivery; the error when it failed."""
+        if subscription.kind is HandlerKind.EXTERNAL:
+            error = await self._call(subscription, held, event_id, attempt)
+            if error is None:
+                await self._mark_all(held, [event_id])
+            return error
         try:
-            if subscription.kind is HandlerKind.TRANSACTIONAL:
-                await self._commit(subscription, held, [event_id])
-                return None
-            (event,) = await self._events(held.tenant_id, [event_id])
-            async with asyncio.timeout(self._settings.handler_limit_s):
-                await subscription.handle_outside(event, attempt)
-            async with self._store.tenant(held.tenant_id).writing() as transaction:
-                marked = await self._mark(transaction, held, [event_id])
-            self._metrics.of(held.subscriber).handled += marked
+            await self._commit(subscription, held, [event_id])
         except _NotHeldError:
             return None
         except Exception as error:
             return error
         return None
+
+    async def _call(self, subscription: Subscription, held: Held, event_id: str, attempt: int) -> Exception | None:
+        """Call an external handler; the error when it failed."""
+        try:
+            (event,) = await self._events(held.tenant_id, [event_id])
+            async with asyncio.timeout(self._settings.handler_limit_s):
+                await subscription.handle_outside(event, attempt)
+        except Exception as error:
+            return error
+        return None
+
+    async def _mark_all(self, held: Held, event_ids: list[str]) -> None:
+        """Mark these as handled, and empty the list: what a killed process has not marked is handled again."""
+        marking = event_ids[:]
+        event_ids.clear()
+        if marking:
+            async with self._store.tenant(held.tenant_id).writing() as transaction:
+                self._metrics.of(held.subscriber).handled += await self._mark(transaction, held, marking)
 
     async def _commit(self, subscription: Subscription, held: Held, event_ids: Sequence[str]) -> int:
         """Handle as many of these, in order, as the time for one commit allows; how many that were.
@@ -166,8 +192,8 @@ class Deliverer:
         Raises what the handler raises, and then nothing has happened.
         """
         loaded = await self._events(held.tenant_id, event_ids)
-        began_s = time.monotonic()
         async with self._store.tenant(held.tenant_id).writing() as transaction:
+            began_s = time.monotonic()
             if await self._mark(transaction, held, event_ids) != len(event_ids):
                 raise _NotHeldError
             handled = 0

@@ -55,7 +55,7 @@ class EventLog:
 
     async def page(self, tenant_id: str, query: EventQuery, limit: int, before: int | None = None) -> list[PlacedEvent]:
         """The newest events of this tenant that meet the query, newest first. before: a position, to go on from."""
-        conditions = _conditions(query)
+        conditions = conditions_of(query)
         if before is not None:
             conditions.append(event_places.c.position < before)
         async with self._store.tenant(tenant_id).reading() as transaction:
@@ -96,7 +96,7 @@ class EventLog:
         self._placed = asyncio.Event()
 
     async def _after(self, after: int, newest: int, tenant_id: str | None, query: EventQuery) -> list[PlacedEvent]:
-        conditions = [*_conditions(query), event_places.c.position > after, event_places.c.position <= newest]
+        conditions = [*conditions_of(query), event_places.c.position > after, event_places.c.position <= newest]
         order = [event_places.c.position.asc()]
         if tenant_id is None:
             async with self._store.reading_every_tenant() as transaction:
@@ -124,7 +124,8 @@ async def _read(
     )
 
 
-def _conditions(query: EventQuery) -> list[sa.ColumnElement[bool]]:
+def conditions_of(query: EventQuery) -> list[sa.ColumnElement[bool]]:
+    """What rows of `events` must meet."""
     conditions: list[sa.ColumnElement[bool]] = []
     if EVERY not in query.types:
         conditions.append(column_matches(events.c.type, query.types))

@@ -5,8 +5,9 @@ insertion become visible out of order and a reader would step over the late ones
 time for each, so that a flood of one tenant delays nobody else's events. Driven by `context.events.bus`.
 """
 
+import contextlib
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 import msgspec
 import sqlalchemy as sa
@@ -33,13 +34,30 @@ WORKFLOW_TOKEN_BYTES = 12
 _ORPHANS_AT_A_TIME = 200
 
 
+class _PlacedElsewhereError(Exception):
+    """Another process has placed some of these events: nothing was done."""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A subscriber that has time for a batch, of any tenant but the busy ones."""
+
+    subscriber: str
+    busy: frozenset[str]
+
+
 class Claim(msgspec.Struct, frozen=True):
     """Deliveries of one subscriber and tenant that `workflow_id` now holds."""
 
     subscriber: str
     tenant_id: str
     workflow_id: str
-    deliveries: int
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    subscriber: str
+    tenant_id: str
+    workflow_id: str
+    event_ids: tuple[str, ...]
 
 
 class Relay:
@@ -55,53 +73,43 @@ class Relay:
     async def register(self, subscriptions: Sequence[Subscription]) -> None:
         """Let every process make deliveries for these subscribers, from now on. Raises StoreError."""
         async with self._store.writing_every_tenant() as transaction:
+            await transaction.insert_once(event_relay, {"name": RELAY, "last_position": 0})
             for subscription in subscriptions:
                 types = msgspec.json.encode(subscription.types).decode()
                 row = {"name": subscription.name, "types": types, "seen_at_ms": self._now_ms()}
                 await transaction.upsert(event_subscribers, row)
 
     async def place(self) -> int:
-        """Give published events their position and their deliveries; the last position, 0 when nothing was waiting.
+        """Give published events their position and their deliveries; how many there were. Raises StoreError."""
+        placed = 0
+        while True:
+            waiting, subscribers = await self._unplaced()
+            if waiting:
+                with contextlib.suppress(_PlacedElsewhereError):
+                    await self._place(waiting, subscribers)
+                    placed += len(waiting)
+                    self._metrics.placed += len(waiting)
+            if len(waiting) < self._settings.place_at_a_time:
+                return placed
+
+    async def claim(self, wanted: Sequence[Wanted]) -> list[Claim]:
+        """Take a batch for each that is wanted, of the tenant whose turn it is; fewer when nothing can be taken.
 
         Raises StoreError.
         """
+        # What to take is found by reading: a writer would keep whoever publishes waiting.
         async with self._store.reading_every_tenant() as transaction:
-            if await transaction.row(unplaced_events) is None:
-                return 0
-        last = 0
-        while True:
+            plans = await self._plans(transaction, wanted)
+        claims: list[Claim] = []
+        if plans:
             async with self._store.writing_every_tenant() as transaction:
-                placed, position = await self._place_some(transaction)
-            self._metrics.placed += placed
-            last = max(last, position)
-            if placed < self._settings.place_at_a_time:
-                return last
-
-    async def claim(self, subscriber: str, busy: frozenset[str]) -> Claim | None:
-        """Take the next batch of `subscriber`, of the tenant whose turn it is; None when nothing can be taken.
-
-        busy: tenants to pass over. Raises StoreError.
-        """
-        async with self._store.reading_every_tenant() as transaction:
-            if await self._next_tenant(transaction, subscriber, "") is None:
-                return None
-        async with self._store.writing_every_tenant() as transaction:
-            await _hold(transaction)
-            after, seen = self._last_tenant.get(subscriber, ""), set[str]()
-            while True:
-                tenant_id = await self._next_tenant(transaction, subscriber, after)
-                if tenant_id is None and after:
-                    tenant_id = await self._next_tenant(transaction, subscriber, "")
-                if tenant_id is None or tenant_id in seen:
-                    return None
-                seen.add(tenant_id)
-                after = tenant_id
-                if tenant_id in busy:
-                    continue
-                claim = await self._claim_of(transaction, subscriber, tenant_id)
-                if claim is not None:
-                    self._last_tenant[subscriber] = tenant_id
-                    return claim
+                await _hold(transaction)
+                for plan in plans:
+                    if await self._take(transaction, plan):
+                        claims.append(Claim(plan.subscriber, plan.tenant_id, plan.workflow_id))
+        for claim in claims:
+            self._last_tenant[claim.subscriber] = claim.tenant_id
+        return claims
 
     async def release(self, workflow_id: str) -> int:
         """Let what a workflow holds wait again; how many deliveries there were. Raises StoreError."""
@@ -144,46 +152,113 @@ class Relay:
             numbers.waiting = row["waiting"]
             numbers.lag_s = max(0.0, self._now() - row["oldest_ms"] / 1000) if row["oldest_ms"] is not None else 0.0
 
-    async def _place_some(self, transaction: ServerTransaction) -> tuple[int, int]:
-        position = await _hold(transaction)
-        rows = await transaction.rows(
-            unplaced_events,
-            events.c.tenant_id == unplaced_events.c.tenant_id,
-            events.c.id == unplaced_events.c.event_id,
-            columns=[
-                unplaced_events.c.sequence,
-                events.c.tenant_id,
-                events.c.id,
-                events.c.type,
-                events.c.correlation_id,
-            ],
-            order_by=[unplaced_events.c.sequence.asc()],
-            limit=self._settings.place_at_a_time,
-        )
-        if not rows:
-            return 0, position
-        subscribers = await self._subscribers(transaction)
-        places: list[Row] = []
-        deliveries: list[Row] = []
-        for row in rows:
-            position += 1
-            places.append({"tenant_id": row["tenant_id"], "position": position, "event_id": row["id"]})
-            deliveries += [
-                new_delivery(row["tenant_id"], row["id"], row["correlation_id"], name, position, self._now_ms())
-                for name, types in subscribers.items()
-                if matches(types, row["type"])
-            ]
-        await transaction.insert(event_places, places)
-        await transaction.insert(event_deliveries, deliveries)
-        await transaction.delete(unplaced_events, unplaced_events.c.sequence.in_([row["sequence"] for row in rows]))
-        await transaction.update(event_relay, {"last_position": position}, event_relay.c.name == RELAY)
-        return len(rows), position
-
-    async def _subscribers(self, transaction: ServerTransaction) -> Mapping[str, list[str]]:
-        """Subscribers that some process has had lately: what is gone for good is not kept waiting for."""
+    async def _unplaced(self) -> tuple[Sequence[Row], Mapping[str, list[str]]]:
+        """Events to place, in the order of publication, and the types that each subscriber wants."""
+        # A subscriber that no process has had for long is gone: nothing is kept waiting for it.
         oldest_ms = self._now_ms() - int(self._settings.retention_s * 1000)
-        rows = await transaction.rows(event_subscribers, event_subscribers.c.seen_at_ms >= oldest_ms)
-        return {row["name"]: msgspec.json.decode(row["types"], type=list[str]) for row in rows}
+        async with self._store.reading_every_tenant() as transaction:
+            waiting = await transaction.rows(
+                unplaced_events,
+                events.c.tenant_id == unplaced_events.c.tenant_id,
+                events.c.id == unplaced_events.c.event_id,
+                columns=[
+                    unplaced_events.c.sequence,
+                    events.c.tenant_id,
+                    events.c.id,
+                    events.c.type,
+                    events.c.correlation_id,
+                ],
+                order_by=[unplaced_events.c.sequence.asc()],
+                limit=self._settings.place_at_a_time,
+            )
+            if not waiting:
+                return (), {}
+            rows = await transaction.rows(event_subscribers, event_subscribers.c.seen_at_ms >= oldest_ms)
+        return waiting, {row["name"]: msgspec.json.decode(row["types"], type=list[str]) for row in rows}
+
+    async def _place(self, waiting: Sequence[Row], subscribers: Mapping[str, list[str]]) -> None:
+        async with self._store.writing_every_tenant() as transaction:
+            last = event_relay.c.last_position
+            await transaction.update(event_relay, {"last_position": last + len(waiting)}, event_relay.c.name == RELAY)
+            row = await transaction.row(event_relay, event_relay.c.name == RELAY)
+            assert row is not None, "register makes it"
+            position = int(row["last_position"]) - len(waiting)
+            places: list[Row] = []
+            deliveries: list[Row] = []
+            for event in waiting:
+                position += 1
+                places.append({"tenant_id": event["tenant_id"], "position": position, "event_id": event["id"]})
+                deliveries += [
+                    new_delivery(
+                        event["tenant_id"], event["id"], event["correlation_id"], name, position, self._now_ms()
+                    )
+                    for name, types in subscribers.items()
+                    if matches(types, event["type"])
+                ]
+            sequences = [event["sequence"] for event in waiting]
+            taken = await transaction.delete(unplaced_events, unplaced_events.c.sequence.in_(sequences))
+            if taken < len(waiting):
+                raise _PlacedElsewhereError
+            await transaction.insert(event_places, places)
+            await transaction.insert(event_deliveries, deliveries)
+
+    async def _plans(self, transaction: ServerTransaction, wanted: Sequence[Wanted]) -> list[_Plan]:
+        underway = await transaction.rows(
+            event_deliveries,
+            event_deliveries.c.subscriber.in_([one.subscriber for one in wanted]),
+            event_deliveries.c.state.in_((DeliveryState.RUNNING, DeliveryState.RETRYING)),
+            columns=[
+                event_deliveries.c.subscriber,
+                event_deliveries.c.tenant_id,
+                event_deliveries.c.state,
+                event_deliveries.c.lane,
+            ],
+        )
+        plans: list[_Plan] = []
+        for one in wanted:
+            busy, standing = set(one.busy), dict[str, set[str]]()
+            for row in underway:
+                if row["subscriber"] != one.subscriber:
+                    continue
+                if row["state"] == DeliveryState.RUNNING:
+                    # Perhaps in another process: the tenant's events would be handled out of order.
+                    busy.add(row["tenant_id"])
+                else:
+                    standing.setdefault(row["tenant_id"], set()).add(row["lane"])
+            busy |= {tenant for tenant, lanes in standing.items() if len(lanes) >= self._settings.retries_a_tenant}
+            plan = await self._plan(transaction, one.subscriber, busy, standing)
+            if plan is not None:
+                plans.append(plan)
+        return plans
+
+    async def _plan(
+        self, transaction: ServerTransaction, subscriber: str, busy: Set[str], standing: Mapping[str, Set[str]]
+    ) -> _Plan | None:
+        """The batch of the next tenant after the last one served that has something to do."""
+        after, seen = self._last_tenant.get(subscriber, ""), set[str]()
+        while True:
+            tenant_id = await self._next_tenant(transaction, subscriber, after)
+            if tenant_id is None and after:
+                tenant_id = await self._next_tenant(transaction, subscriber, "")
+            if tenant_id is None or tenant_id in seen:
+                return None
+            seen.add(tenant_id)
+            after = tenant_id
+            if tenant_id in busy:
+                continue
+            rows = await transaction.rows(
+                event_deliveries,
+                event_deliveries.c.subscriber == subscriber,
+                event_deliveries.c.tenant_id == tenant_id,
+                event_deliveries.c.state == DeliveryState.PENDING,
+                event_deliveries.c.lane.not_in(standing.get(tenant_id, ())),
+                columns=[event_deliveries.c.event_id],
+                order_by=[event_deliveries.c.position.asc()],
+                limit=self._settings.batch,
+            )
+            if rows:
+                event_ids = tuple(row["event_id"] for row in rows)
+                return _Plan(subscriber, tenant_id, new_workflow_id(subscriber, event_ids[0]), event_ids)
 
     async def _next_tenant(self, transaction: ServerTransaction, subscriber: str, after: str) -> str | None:
         # One step in the index for each tenant, however many deliveries wait.
@@ -196,41 +271,26 @@ class Relay:
         )
         return row["tenant_id"]
 
-    async def _claim_of(self, transaction: ServerTransaction, subscriber: str, tenant_id: str) -> Claim | None:
-        mine = (event_deliveries.c.subscriber == subscriber, event_deliveries.c.tenant_id == tenant_id)
-        # Another process may be at work for this tenant: its events would be handled out of order.
-        if await transaction.count(event_deliveries, *mine, event_deliveries.c.state == DeliveryState.RUNNING):
-            return None
-        retrying = await transaction.count(event_deliveries, *mine, event_deliveries.c.state == DeliveryState.RETRYING)
-        if retrying >= self._settings.retries_a_tenant:
-            return None
+    async def _take(self, transaction: ServerTransaction, plan: _Plan) -> bool:
+        """Take what was planned, unless another process has taken something of this tenant meanwhile."""
         other = event_deliveries.alias("other")
-        standing = sa.exists().where(
-            other.c.subscriber == subscriber,
-            other.c.tenant_id == tenant_id,
-            other.c.state == DeliveryState.RETRYING,
-            other.c.lane == event_deliveries.c.lane,
+        meanwhile = sa.exists().where(
+            other.c.subscriber == plan.subscriber,
+            other.c.tenant_id == plan.tenant_id,
+            other.c.state == DeliveryState.RUNNING,
         )
-        rows = await transaction.rows(
-            event_deliveries,
-            *mine,
-            event_deliveries.c.state == DeliveryState.PENDING,
-            *((~standing,) if retrying else ()),
-            columns=[event_deliveries.c.event_id],
-            order_by=[event_deliveries.c.position.asc()],
-            limit=self._settings.batch,
+        return (
+            await transaction.update(
+                event_deliveries,
+                {"state": target(DeliveryMove.CLAIM), "workflow_id": plan.workflow_id, "changed_at_ms": self._now_ms()},
+                event_deliveries.c.subscriber == plan.subscriber,
+                event_deliveries.c.tenant_id == plan.tenant_id,
+                event_deliveries.c.state == DeliveryState.PENDING,
+                event_deliveries.c.event_id.in_(plan.event_ids),
+                *(() if transaction.dialect == "sqlite" else (~meanwhile,)),
+            )
+            > 0
         )
-        if not rows:
-            return None
-        workflow_id = new_workflow_id(subscriber, rows[0]["event_id"])
-        claimed = await transaction.update(
-            event_deliveries,
-            {"state": target(DeliveryMove.CLAIM), "workflow_id": workflow_id, "changed_at_ms": self._now_ms()},
-            *mine,
-            event_deliveries.c.state == DeliveryState.PENDING,
-            event_deliveries.c.event_id.in_([row["event_id"] for row in rows]),
-        )
-        return Claim(subscriber, tenant_id, workflow_id, claimed)
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)
@@ -262,10 +322,9 @@ def new_workflow_id(subscriber: str, event_id: str) -> str:
     return f"{subscriber}:{event_id}:{secrets.token_hex(WORKFLOW_TOKEN_BYTES)}"
 
 
-async def _hold(transaction: ServerTransaction) -> int:
-    """Be the only one that places or claims until the transaction ends; the last position given."""
-    await transaction.insert_once(event_relay, {"name": RELAY, "last_position": 0})
-    # Writing the row is what locks it on Postgres; SQLite's writer holds the database already.
-    await transaction.update(event_relay, {"last_position": event_relay.c.last_position}, event_relay.c.name == RELAY)
-    (row,) = await transaction.rows(event_relay, event_relay.c.name == RELAY)
-    return int(row["last_position"])
+async def _hold(transaction: ServerTransaction) -> None:
+    """Be the only process that places or takes until the transaction ends."""
+    if transaction.dialect != "sqlite":
+        # Writing the row locks it. SQLite's writer holds the database already.
+        last = event_relay.c.last_position
+        await transaction.update(event_relay, {"last_position": last}, event_relay.c.name == RELAY)
