@@ -48,10 +48,10 @@ class Answers:
         if Intent.SERVICES in intents:
             return self.services(state)
         known = self.known(state, request)
-        if Intent.ADDRESS in intents and known is None:
+        if Intent.ADDRESS in intents and known is None and setting.tenant.address:
             address = setting.localised(setting.tenant.address, state.language)
             return Answer(setting.say(state, "address", address=address))
-        if Intent.PHONE in intents and known is None:
+        if Intent.PHONE in intents and known is None and setting.tenant.phone:
             return Answer(setting.say(state, "phone", phone=setting.forms(state).phone(setting.tenant.phone)))
         if Intent.OFFERS in intents and service_id:
             return Answer(setting.say(state, "offers", price=self.price_text(state, service_id)), service_id)

@@ -79,11 +79,13 @@ def _business(tenant: TenantConfig) -> str:
         "# The business",
         f"Name: {tenant.name}",
         f"Trade: {tenant.sector}",
-        f"Address: {_one(tenant.address, language, tenant)}",
-        f"Telephone: {tenant.phone}",
         f"Opening hours: {_hours(tenant)}",
         f"Currency: {tenant.currency}",
     ]
+    if tenant.address:
+        lines.append(f"Address: {_one(tenant.address, language, tenant)}")
+    if tenant.phone:
+        lines.append(f"Telephone: {tenant.phone}")
     if tenant.email:
         lines.append(f"E-mail: {tenant.email}")
     if tenant.website:
