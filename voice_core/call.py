@@ -174,6 +174,11 @@ class VoiceCall:
         """Say goodbye, then end the call."""
         self._feed(ev.WindDownRequested(reason))
 
+    @property
+    def underruns(self) -> int:
+        """Frames that were silent, or partly so, because the voice was late in the middle of a reply."""
+        return self._playout.underruns
+
     # ---- the frame path ------------------------------------------------------------------------
 
     def _tick(self) -> None:
