@@ -10,6 +10,7 @@ import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
 
+import msgspec
 from rapidfuzz import fuzz
 
 from agents.dialogue.desk_actions import perform
@@ -17,6 +18,7 @@ from agents.dialogue.expectations import expectation
 from agents.dialogue.policy import HEARD_ENOUGH, Policy
 from agents.dialogue.setting import Setting, speech_of
 from agents.dialogue.state import Action, DialogueState, Done, Plan
+from agents.memory import read_memory
 from agents.understanding.language_text import plain
 from context.bookings.desk import BookingDesk
 from context.tenants.config import TenantConfig
@@ -125,6 +127,14 @@ class DialogueResponder:
     def outcome(self) -> Outcome:
         """The outcome, should the call end now."""
         return self._state.outcome()
+
+    def memory(self) -> bytes:
+        """The state of the dialogue as JSON; see `agents.memory`."""
+        return msgspec.json.encode(self._state)
+
+    def resume(self, memory: bytes) -> None:
+        """Go on from a state. Raises UnreadableMemoryError."""
+        self._state = read_memory(memory, DialogueState)
 
     def _begins_from(self, request: TurnRequest) -> tuple[DialogueState, str]:
         """The state to plan on, and the caller's words.

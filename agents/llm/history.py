@@ -5,11 +5,12 @@ that reached the caller. Written and read by `agents.llm.responder`.
 """
 
 import datetime as dt
+from collections.abc import Sequence
 
 import msgspec
 from livekit.agents.llm import ChatContext, FunctionCall, FunctionCallOutput
 
-from voice_core.expectation import NOTHING_EXPECTED
+from voice_core.expectation import NOTHING_EXPECTED, ExpectedSlot
 
 CHARACTERS_PER_TOKEN = 4
 """Rule of thumb for European text; a budget needs no more."""
@@ -29,6 +30,19 @@ class ToolTurn(msgspec.Struct, frozen=True):
     arguments: str
     output: str
     ok: bool
+
+
+class PastExchange(msgspec.Struct, frozen=True):
+    """An exchange as it is written down."""
+
+    reply_id: int
+    caller: str
+    tools: tuple[ToolTurn, ...]
+    said: str
+    heard: str
+    heard_all: bool
+    awaits: ExpectedSlot
+    booked: dt.datetime | None
 
 
 class Exchange:
@@ -53,6 +67,28 @@ class Exchange:
         """Size in the prompt."""
         return len(self.caller) + len(self.heard) + sum(len(t.arguments) + len(t.output) for t in self.tools)
 
+    @classmethod
+    def recalled(cls, past: PastExchange) -> "Exchange":
+        """The exchange that was written down."""
+        exchange = cls(past.reply_id, past.caller)
+        exchange.tools = list(past.tools)
+        exchange.said, exchange.heard, exchange.heard_all = past.said, past.heard, past.heard_all
+        exchange.awaits, exchange.booked = past.awaits, past.booked
+        return exchange
+
+    def past(self) -> PastExchange:
+        """This exchange to be written down."""
+        return PastExchange(
+            self.reply_id,
+            self.caller,
+            tuple(self.tools),
+            self.said,
+            self.heard,
+            self.heard_all,
+            self.awaits,
+            self.booked,
+        )
+
     def write(self, context: ChatContext) -> None:
         """Add this exchange to a prompt."""
         if self.caller:
@@ -74,6 +110,10 @@ class History:
     def exchanges(self) -> tuple[Exchange, ...]:
         """The confirmed exchanges, oldest first."""
         return tuple(self._exchanges)
+
+    def recall(self, exchanges: Sequence[PastExchange]) -> None:
+        """Go on after these exchanges."""
+        self._exchanges = [Exchange.recalled(past) for past in exchanges]
 
     def draft(self, reply_id: int, caller: str) -> Exchange:
         """Begin a reply; it counts once it is confirmed, which may already have happened."""

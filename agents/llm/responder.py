@@ -19,11 +19,12 @@ from livekit.agents.llm import ChatContext, FunctionToolCall
 
 from agents.llm.completion import LlmChain
 from agents.llm.expectation import expected_answer
-from agents.llm.history import Exchange, History, ToolTurn, write_tools
+from agents.llm.history import Exchange, History, PastExchange, ToolTurn, write_tools
 from agents.llm.prompt import caller_notes, system_prompt, turn_notes
 from agents.llm.say_do import Deed, SayDoCheck
 from agents.llm.tools import KnowledgeSearch, Toolbox, ToolResult
 from agents.llm.wording import LlmWording, wording_for
+from agents.memory import Remembering, read_memory
 from context.tenants.config import TenantConfig
 from voice_core.errors import EngineError
 from voice_core.expectation import NOTHING_EXPECTED, SlotKind
@@ -67,6 +68,15 @@ class SpeculationStats(msgspec.Struct, frozen=True):
 
     started: int = 0
     used: int = 0
+
+
+class LlmMemory(msgspec.Struct, frozen=True):
+    """What an `LlmResponder` knows between two turns. fallback: the memory of its fallback."""
+
+    exchanges: tuple[PastExchange, ...]
+    done: frozenset[Deed]
+    decided: Outcome | None
+    fallback: str
 
 
 class LlmResponder:
@@ -153,6 +163,20 @@ class LlmResponder:
         if not turns:
             return Outcome.ABANDONED
         return Outcome.COMPLETED if turns[-1].heard_all else Outcome.PARTIAL
+
+    def memory(self) -> bytes:
+        """The conversation as JSON; see `agents.memory`."""
+        fallback = self._fallback.memory().decode() if isinstance(self._fallback, Remembering) else ""
+        past = tuple(exchange.past() for exchange in self._history.exchanges)
+        return msgspec.json.encode(LlmMemory(past, frozenset(self._done), self._decided, fallback))
+
+    def resume(self, memory: bytes) -> None:
+        """Go on from there. Raises UnreadableMemoryError."""
+        known = read_memory(memory, LlmMemory)
+        self._history.recall(known.exchanges)
+        self._done, self._decided = set(known.done), known.decided
+        if known.fallback and isinstance(self._fallback, Remembering):
+            self._fallback.resume(known.fallback.encode())
 
     async def _wait_when_speculation_is_spent(self, request: TurnRequest) -> None:
         if request.confirmed.is_set() or self._history.is_confirmed(request.reply_id):

@@ -19,6 +19,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from context.security.principal import Principal
 from server.rest.auth import Authentication, unauthorized
 from server.rest.bodies import check_body
+from server.rest.cors import CrossOrigin, cross_origin_paths
 from server.rest.etags import EntityTags
 from server.rest.headers import add_safe_headers
 from server.rest.idempotency import Idempotency
@@ -36,6 +37,7 @@ LARGEST_BODY_BYTES = 1_000_000
 RESOURCES = (
     "server.rest.calls",
     "server.rest.bookings",
+    "server.rest.respond",
 )
 """Modules of resources; each has `handlers`, and may have `EXAMPLES`: Structs shown in the schema as examples."""
 
@@ -69,33 +71,40 @@ def application(
     def idempotency(app: ASGIApp) -> ASGIApp:
         return Idempotency(app, door)
 
+    widget_paths: set[str] = set()
+
+    def cross_origin(app: ASGIApp) -> ASGIApp:
+        return CrossOrigin(app, door, widget_paths)
+
     with warnings.catch_warnings():
         # Litestar 3 will want its dependencies marked; until it is here the marks would only be noise.
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
         router = Router(
             PREFIX,
             route_handlers=resources,
-            middleware=[authentication, idempotency, EntityTags],
+            middleware=[cross_origin, authentication, idempotency, EntityTags],
             before_request=check_body,
+        )
+        app = Litestar(
+            [router, *pages],
             dependencies={
                 "services": Provide(provide_services),
                 "principal": Provide(provide_principal, sync_to_thread=False),
                 "page": Provide(provide_page),
             },
-        )
-        return Litestar(
-            [router, *pages],
             before_send=[add_safe_headers],
             exception_handlers=EXCEPTION_HANDLERS,
             openapi_config=openapi_config([SchemaPage(resource_examples), SchemaFile(resource_examples)]),
             logging_config=None,
             request_max_body_size=LARGEST_BODY_BYTES,
         )
+    widget_paths.update(cross_origin_paths(app))
+    return app
 
 
 def provide_principal(request: Request[Any, Any, Any]) -> Principal:
     """Dependency `principal`. Raises Problem 401 in a public handler that was called without credentials."""
-    principal = request.scope["user"]
+    principal = request.scope.get("user")
     if not isinstance(principal, Principal):
         raise unauthorized("This needs an API key or a signed-in user.")
     return principal

@@ -46,6 +46,11 @@ STATUS_OF_CODE: dict[str, int] = {
     "user_not_found": 404,
     "webhook_not_found": 404,
     "webhook_delivery_not_found": 404,
+    "conversation_not_found": 404,
+    "conversation_ended": 409,
+    "conversation_busy": 409,
+    "too_many_conversations": 429,
+    "memory_unreadable": 409,
 }
 """Errors of the other rooms whose status is not `OTHERWISE`."""
 
@@ -116,9 +121,9 @@ def bad_field(field: str, allowed: str, value: str = "") -> Problem:
     return Problem(400, "invalid", f"{field}: {allowed}.", [FieldError(field, allowed, value)])
 
 
-def problem_response(problem: Problem) -> Response[bytes]:
-    """The problem as it is sent."""
-    body = ProblemBody(
+def body_of(problem: Problem) -> ProblemBody:
+    """The problem as clients see it."""
+    return ProblemBody(
         TYPE_PREFIX + problem.code,
         HTTPStatus(problem.status).phrase,
         problem.status,
@@ -126,8 +131,12 @@ def problem_response(problem: Problem) -> Response[bytes]:
         problem.detail,
         problem.errors,
     )
+
+
+def problem_response(problem: Problem) -> Response[bytes]:
+    """The problem as it is sent."""
     return Response(
-        msgspec.json.encode(body),
+        msgspec.json.encode(body_of(problem)),
         status_code=problem.status,
         media_type=PROBLEM_MEDIA_TYPE,
         headers=problem.headers,
@@ -140,15 +149,20 @@ def answer_problem(_: Request[Any, Any, Any], problem: Problem) -> Response[byte
 
 
 def answer_known(_: Request[Any, Any, Any], error: ContextError | VoiceError) -> Response[bytes]:
-    """Handler of what the other rooms raise on purpose: their code and words, but nothing of a failed machine."""
+    """Handler of what the other rooms raise on purpose."""
+    return problem_response(problem_of(error))
+
+
+def problem_of(error: ContextError | VoiceError) -> Problem:
+    """What another room raised on purpose: its code and words, but nothing of a failed machine."""
     status = STATUS_OF_CODE.get(error.code, OTHERWISE)
     if status >= 500:
         log.error("request_failed", code=error.code, error=type(error).__name__, exc_info=error)
         detail = "Parley cannot do this at the moment; try again."
-        return problem_response(Problem(status, error.code, detail, headers={"Retry-After": str(RETRY_AFTER_S)}))
+        return Problem(status, error.code, detail, headers={"Retry-After": str(RETRY_AFTER_S)})
     faults = error.faults if isinstance(error, TenantInvalidError) else ()
     errors = [FieldError(fault.path.removeprefix("$."), fault.allowed, fault.value) for fault in faults]
-    return problem_response(Problem(status, error.code, str(error), errors))
+    return Problem(status, error.code, str(error), errors)
 
 
 def answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

@@ -12,6 +12,7 @@ import msgspec
 
 from context.calls.store import CallStore
 from context.contacts.store import ContactStore
+from context.conversations.store import Conversations
 from context.idempotency.store import IdempotentRequests
 from context.security.keys import ApiKeys
 from context.security.rate_limit import REST_PER_ADDRESS, Limit, RateLimiter
@@ -22,6 +23,7 @@ from server.responders import ResponderFactory
 from server.rest.principals import SessionCheck
 from server.rest.problems import RETRY_AFTER_S, Problem
 from server.tenant_runtimes import TenantRuntimes
+from server.text_turns import TextTurns
 
 MINUTE_S = 60.0
 
@@ -54,6 +56,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     recordings: Path
     runtimes: TenantRuntimes
     responders: ResponderFactory
+    conversations: Conversations
+    text_turns: TextTurns
     idempotency: IdempotentRequests
     users: SessionCheck | None = None
     limits: RestLimits = RestLimits()

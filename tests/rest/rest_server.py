@@ -5,8 +5,9 @@ seen. The clock stands at a Friday morning and moves when a test moves it.
 """
 
 import datetime as dt
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ from context.bookings.store import StoredBookingDesk
 from context.calls.completed import CallDetails
 from context.calls.store import CallStore
 from context.contacts.store import ContactStore
+from context.conversations.store import Conversations
 from context.idempotency.store import IdempotentRequests
 from context.security.keys import ApiKeys, KeyKind
 from context.security.principal import Scope
@@ -34,6 +36,7 @@ from server.responders import ResponderFactory
 from server.rest.api import rest_app
 from server.rest.services import RestLimits, ServiceDoor, Services
 from server.tenant_runtimes import TenantRuntimes
+from server.text_turns import TextTurns
 from voice_core.engines.host import plugin_host
 from voice_core.engines.registry import EngineRegistry
 from voice_core.record import CallRecord, ToolUse, Utterance
@@ -158,12 +161,16 @@ async def _services(
     directory = TenantDirectory(folder / "tenants", (), stored)
     runtimes = TenantRuntimes(EngineRegistry(FakeEmbedded(), host, {}), lambda texts, language: None)
     for tenant_id in (PARK, LAKE):
-        await stored.create(demo_tenant(tenant_id), actor="test")
+        if await stored.get(tenant_id) is None:
+            await stored.create(demo_tenant(tenant_id), actor="test")
     await directory.refresh()
     for tenant in directory.tenants:
         runtimes.prepare(tenant)
     recordings = folder / "recordings"
     recordings.mkdir()
+    calls = CallStore(store, "node")
+    conversations = Conversations(store, clock.seconds)
+    responders = ResponderFactory(store, runtimes, clock)
     return Services(
         store=store,
         now=clock,
@@ -171,22 +178,28 @@ async def _services(
         limiter=RateLimiter(store),
         tenants=directory,
         stored_tenants=stored,
-        calls=CallStore(store, "node"),
+        calls=calls,
         contacts=ContactStore(store, lambda tenant_id: "FR"),
         recordings=recordings,
         runtimes=runtimes,
-        responders=ResponderFactory(store, runtimes, clock),
+        responders=responders,
+        conversations=conversations,
+        text_turns=TextTurns(conversations, calls, responders, clock.seconds),
         idempotency=IdempotentRequests(store, clock.seconds),
         limits=limits or RestLimits(per_address=Limit(PLENTY, 60), per_operator=Limit(PLENTY, 60)),
         requests_a_minute=lambda tenant_id: a_minute,
     )
 
 
+@lru_cache
+def _demo() -> TenantConfig:
+    return load_tenant(Path(agents.demo.__path__[0]) / "clinique_du_parc.yaml")
+
+
 def demo_tenant(tenant_id: str) -> TenantConfig:
     """The demo clinic under another id, as a tenant of the database may be."""
-    demo = load_tenant(Path(agents.demo.__path__[0]) / "clinique_du_parc.yaml")
     return msgspec.structs.replace(
-        demo,
+        _demo(),
         id=tenant_id,
         numbers=(),
         keys=(),
@@ -218,7 +231,7 @@ def finished_call(call_id: str, recording: str = "") -> CallRecord:
 
 
 @asynccontextmanager
-async def _closing(store: Store) -> AsyncIterator[None]:
+async def _closing(store: Store) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
