@@ -46,6 +46,8 @@ class BoxBuilder:
 
     async def handle(self, event: Event, transaction: TenantTransaction) -> None:
         """Bring the box of whom the event is about up to date. Raises CallReportError and StoreError."""
+        if event.payload.get("erased"):
+            return  # nothing is left in it of the person, who must not come back as a stranger
         await contact_rows.lock(transaction)
         if event.type == EventType.CALL_COMPLETED:
             await self._call(event, transaction)

@@ -245,6 +245,13 @@ async def test_a_call_back_keeps_the_promise_to_call_back(told: Told, boxes: Con
     assert box.activity_ms == NOW_MS + 600_000
 
 
+async def test_an_event_whose_person_was_erased_brings_nobody_back(told: Told, contacts: ContactStore) -> None:
+    await told(event("call.completed", {"call_id": "call-1", "outcome": "booked", "erased": True}))
+    await told(event("booking.confirmed", {"booking_id": "booking-1", "call_id": "call-1", "erased": True}))
+    assert await contacts.page(TENANT) == []
+    assert await contacts.of_call(TENANT, "call-1") is None
+
+
 async def test_half_a_call_is_an_error_that_names_the_field(told: Told, contacts: ContactStore) -> None:
     with pytest.raises(CallReportError, match="transcript"):
         await told(completed(call_payload(transcript="all of it")))
