@@ -79,7 +79,9 @@ class Source(Enum):
     STORE = "store"
 
 
-class _Entry(msgspec.Struct, frozen=True):
+class TenantEntry(msgspec.Struct, frozen=True):
+    """A tenant and where it stands. version: 0 for one of a file. path: of that file."""
+
     config: TenantConfig
     state: TenantState
     source: Source
@@ -88,6 +90,7 @@ class _Entry(msgspec.Struct, frozen=True):
 
     @property
     def open(self) -> bool:
+        """Whether it takes calls and its keys open something."""
         return self.state in TAKING_CALLS
 
 
@@ -102,7 +105,7 @@ class _Unprepared(msgspec.Struct, frozen=True):
 class _View:
     """One consistent picture of all tenants, replaced as a whole."""
 
-    def __init__(self, entries: Mapping[str, _Entry]) -> None:
+    def __init__(self, entries: Mapping[str, TenantEntry]) -> None:
         self.entries = dict(entries)
         opened = [entry.config for entry in self.entries.values() if entry.open]
         self.tenants = tuple(opened)
@@ -167,20 +170,14 @@ class TenantDirectory:
         entry = self._view.entries.get(tenant_id)
         return entry.state if entry else None
 
-    def source_of(self, tenant_id: str) -> Source | None:
-        """Where a tenant is defined, None when there is no such tenant."""
-        entry = self._view.entries.get(tenant_id)
-        return entry.source if entry else None
+    def entry(self, tenant_id: str) -> TenantEntry | None:
+        """A tenant with its state, version and source, None when there is no such tenant."""
+        return self._view.entries.get(tenant_id)
 
-    def file_of(self, tenant_id: str) -> Path | None:
-        """The file that defines a tenant, None when none does."""
-        entry = self._view.entries.get(tenant_id)
-        return entry.path if entry else None
-
-    def version_of(self, tenant_id: str) -> int:
-        """The version that is in use; 0 for a file's and for no tenant."""
-        entry = self._view.entries.get(tenant_id)
-        return entry.version if entry else 0
+    @property
+    def entries(self) -> tuple[TenantEntry, ...]:
+        """Every tenant by id, also those that take no calls."""
+        return tuple(entry for _, entry in sorted(self._view.entries.items()))
 
     def serving(self, tenant_id: str) -> TenantConfig:
         """The tenant, if it may be served now. Raises UnknownTenantError and TenantSuspendedError."""
@@ -255,20 +252,21 @@ class TenantDirectory:
         self._rows, self._probe = rows, probe
         return True
 
-    def _combined(self) -> tuple[dict[str, _Entry], list[TenantFileError]]:
+    def _combined(self) -> tuple[dict[str, TenantEntry], list[TenantFileError]]:
         """All tenants as they should be, and the files that clash with another tenant.
 
         The database's come first, because its numbers are unique already; a file that clashes keeps the version that
         is in use, if that one still fits.
         """
         stored = {
-            tenant_id: _Entry(row.config, row.state, Source.STORE, row.version) for tenant_id, row in self._rows.items()
+            tenant_id: TenantEntry(row.config, row.state, Source.STORE, row.version)
+            for tenant_id, row in self._rows.items()
         }
         claims = _Claims()
         for entry in stored.values():
             claims.take(entry.config, f"the tenant {entry.config.id!r} of the database")
         clashes: list[TenantFileError] = []
-        entries: dict[str, _Entry] = {}
+        entries: dict[str, TenantEntry] = {}
         for file in self._folder.tenants:
             builtin = file.path in self._folder.builtin
             if builtin and (file.config.id in entries or file.config.id in stored):
@@ -283,16 +281,16 @@ class TenantDirectory:
                 config = used
             claims.take(config, f"the tenant {config.id!r} of {file.path}")
             source = Source.BUILTIN if builtin else Source.FILE
-            entries[config.id] = _Entry(config, TenantState.ACTIVE, source, path=file.path)
+            entries[config.id] = TenantEntry(config, TenantState.ACTIVE, source, path=file.path)
         return {**entries, **stored}, clashes
 
     def _in_use(self, file: FileTenant) -> TenantConfig | None:
         return next((entry.config for entry in self._view.entries.values() if entry.path == file.path), None)
 
-    async def _apply(self, wanted: Mapping[str, _Entry]) -> None:
+    async def _apply(self, wanted: Mapping[str, TenantEntry]) -> None:
         """Prepare and use what is wanted; an entry that cannot be prepared stays as it is."""
         now = self._view.entries
-        entries: dict[str, _Entry] = {}
+        entries: dict[str, TenantEntry] = {}
         closed: list[TenantChange] = []
         for tenant_id, entry in wanted.items():
             old = now.get(tenant_id)
@@ -317,7 +315,7 @@ class TenantDirectory:
         for change in closed:
             await self._tell(change)
 
-    async def _prepared(self, old: _Entry | None, entry: _Entry) -> "_Unprepared | None":
+    async def _prepared(self, old: TenantEntry | None, entry: TenantEntry) -> "_Unprepared | None":
         """Let subscribers prepare an entry; what is wrong when they cannot."""
         if not entry.open:
             return None

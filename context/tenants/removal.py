@@ -97,12 +97,20 @@ class CallRecordings:
 class TenantRemoval:
     """Removes tenants. belongings: what they have outside the database."""
 
-    def __init__(self, store: Store, tenants: StoredTenants, now: Clock, belongings: Sequence[Belongings] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tenants: StoredTenants,
+        now: Clock,
+        belongings: Sequence[Belongings] = (),
+        *,
+        audit: AuditLog | None = None,
+    ) -> None:
         self._store = store
         self._tenants = tenants
         self._now = now
         self._belongings = tuple(belongings)
-        self._audit = AuditLog(store)
+        self._audit = audit or AuditLog(store)
 
     async def remove(
         self, tenant_id: str, *, actor: str, wait: Callable[[], Awaitable[None]] | None = None

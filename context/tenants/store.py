@@ -58,16 +58,16 @@ class Probe(msgspec.Struct, frozen=True):
 
 
 class StoredTenants:
-    """The tenants of the database. also: further checks of a configuration. now: aware.
+    """The tenants of the database. also: further checks of a configuration. now: aware. audit: None for unsigned.
 
     Every method raises StoreError when the database fails.
     """
 
-    def __init__(self, store: Store, now: Clock, also: Sequence[Check] = ()) -> None:
+    def __init__(self, store: Store, now: Clock, also: Sequence[Check] = (), *, audit: AuditLog | None = None) -> None:
         self._store = store
         self._now = now
         self._also = tuple(also)
-        self._audit = AuditLog(store)
+        self._audit = audit or AuditLog(store)
 
     async def create(self, config: TenantConfig, *, actor: str, state: TenantState = TenantState.TRIAL) -> StoredTenant:
         """Add a tenant and publish `tenant.provisioned`. actor: id of whoever does it, for the audit log.
