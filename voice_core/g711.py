@@ -79,7 +79,7 @@ def decode(law: AudioFormat, codes: bytes | Codes, out: Pcm16 | None = None) -> 
     """
     index = codes if isinstance(codes, np.ndarray) else np.frombuffer(codes, dtype=np.uint8)
     # "clip" skips the bounds check, which would make numpy buffer `out`; every uint8 is in the table.
-    return np.take(_DECODE[law], index, out=out, mode="clip")
+    return _DECODE[law].take(index, out=out, mode="clip")
 
 
 def encode(law: AudioFormat, pcm: Pcm16, out: Codes | None = None) -> Codes:
@@ -88,4 +88,4 @@ def encode(law: AudioFormat, pcm: Pcm16, out: Codes | None = None) -> Codes:
     pcm: n samples, contiguous. out: uint8 array of shape (n,) to fill instead of allocating one.
     Raises KeyError when `law` is not MULAW or ALAW, ValueError when `out` has another shape.
     """
-    return np.take(_ENCODE[law], pcm.view(np.uint16), out=out, mode="clip")
+    return _ENCODE[law].take(pcm.view(np.uint16), out=out, mode="clip")
