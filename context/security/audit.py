@@ -2,8 +2,8 @@
 
 An entry is written in the transaction of the action that it tells of: both are there or neither is. It holds ids and
 never a name, a number or an address, so it can be kept when a person is erased. Each entry's hash covers the one
-before (`context.security.audit_chain` says what that finds and what not); the newest is signed with a key that is not
-in the database. Written by every store that changes something; read by REST and `parley audit`.
+before; `context.security.audit_chain` says what that shows and what not. Written by every store that changes something,
+read by REST and `parley audit`.
 """
 
 import re
@@ -21,7 +21,7 @@ from context.security.audit_chain import (
     ChainWalker,
     hash_of,
     record_of,
-    signature_of,
+    signed,
 )
 from context.security.errors import AuditEntryError
 from context.security.tables import THE_SERVER, audit_entries, audit_heads
@@ -71,8 +71,7 @@ class Query(msgspec.Struct, frozen=True):
 class AuditLog:
     """The chains of all tenants, and of the installation (tenant_id ""). Reading raises StoreError.
 
-    signing_key: from `signing_key`; without one the ends of chains are not signed, which
-    a check that has a key reports. now: seconds since the epoch.
+    signing_key: from `signing_key`, for anchors that are kept where others can write. now: seconds since the epoch.
     """
 
     def __init__(self, store: Store, signing_key: bytes | None = None, *, now: Callable[[], float] = time.time) -> None:
@@ -88,7 +87,7 @@ class AuditLog:
         checked(entry)
         taken = await transaction.update(audit_heads, {"seq": audit_heads.c.seq + 1})
         if not taken:
-            await transaction.insert_once(audit_heads, {"seq": 0, "hash": NO_HASH, "signature": ""})
+            await transaction.insert_once(audit_heads, {"seq": 0, "hash": NO_HASH})
             await transaction.update(audit_heads, {"seq": audit_heads.c.seq + 1})
         head = await transaction.row(audit_heads)
         assert head is not None
@@ -105,8 +104,7 @@ class AuditLog:
         )
         record = msgspec.structs.replace(record, hash=hash_of(record))
         await transaction.insert(audit_entries, [_row_of(record)])
-        signature = signature_of(record.tenant_id, record.seq, record.hash, self._signing_key)
-        await transaction.update(audit_heads, {"hash": record.hash, "signature": signature})
+        await transaction.update(audit_heads, {"hash": record.hash})
         return record.seq
 
     async def entries(
@@ -124,9 +122,19 @@ class AuditLog:
         return [record_of(row) for row in rows]
 
     async def verify(self, tenant_id: str, anchor: Anchor | None = None) -> ChainReport:
-        """Walk the whole chain and say what was touched. anchor: an end that was kept elsewhere, to be found again."""
-        walker = ChainWalker(tenant_id or THE_SERVER, self._signing_key, anchor)
-        column, after = audit_entries.c.seq, -(2**62)
+        """Walk the whole chain and say what was touched. anchor: an end that was kept elsewhere, to be found again.
+
+        An anchor that bears a signature must bear ours.
+        """
+        key = self._signing_key if anchor is not None and anchor.signature else None
+        return await self._walk(ChainWalker(tenant_id or THE_SERVER, anchor, key), tenant_id, -(2**62))
+
+    async def verify_since(self, anchor: Anchor) -> ChainReport:
+        """Walk what was written after an anchor, which is trusted: quick, however long the chain is."""
+        return await self._walk(ChainWalker.following(anchor), anchor.tenant_id, anchor.seq)
+
+    async def _walk(self, walker: ChainWalker, tenant_id: str, after: int) -> ChainReport:
+        column = audit_entries.c.seq
         async with self._store.tenant(tenant_id or THE_SERVER).reading() as transaction:
             head = await transaction.row(audit_heads)
             while True:
@@ -143,12 +151,15 @@ class AuditLog:
                 head = newer
 
     async def anchor(self, tenant_id: str) -> Anchor:
-        """The end of a chain as it is, signed, to be kept where nobody can change it."""
+        """The end of a chain as it is, signed when there is a key, to be kept where nobody can change it."""
         async with self._store.tenant(tenant_id or THE_SERVER).reading() as transaction:
             head = await transaction.row(audit_heads)
-        if head is None:
-            return Anchor(tenant_id or THE_SERVER, 0, NO_HASH)
-        return Anchor(tenant_id or THE_SERVER, head["seq"], head["hash"], head["signature"])
+        seq, end_hash = (0, NO_HASH) if head is None else (head["seq"], head["hash"])
+        return self.anchored(tenant_id or THE_SERVER, seq, end_hash)
+
+    def anchored(self, tenant_id: str, seq: int, end_hash: str) -> Anchor:
+        """An anchor of this end of a chain, signed when there is a key."""
+        return signed(Anchor(tenant_id, seq, end_hash, round(self._now() * 1000)), self._signing_key)
 
     async def export(self, tenant_id: str) -> AsyncIterator[AuditRecord]:
         """Every entry, oldest first."""
@@ -160,7 +171,7 @@ class AuditLog:
 
 
 async def signing_key(vault: Vault) -> bytes:
-    """The key that signs the ends of chains, made the first time. It stays the same when master keys are rotated."""
+    """The key that signs anchors, made the first time. It stays the same when master keys are rotated."""
     return bytes.fromhex(await vault.get_or_make("", SIGNING_KEY_NAME))
 
 

@@ -1,10 +1,10 @@
 """The chain of an audit log: what each entry's hash covers, and a walker that finds where a chain was touched.
 
-What a check finds: an entry changed, removed, inserted or reordered, anywhere; entries cut off the end or a whole chain
-written anew, because its end is signed with a key that is not in the database. What it cannot find without help: a
-database set back as a whole to an earlier state, which is a true state of the past. For that, keep an `Anchor` (the
-signed end of a day) somewhere else and check against it. No I/O: rows go in, faults come out. Used by
-`context.security.audit`.
+What the chain alone shows: an entry changed, removed, inserted or reordered. Who can write the database could make the
+whole chain anew, cut its end or set the database back; that shows against an `Anchor`, the end as it was at some time,
+kept outside the database: `context.security.audit_anchors` keeps one of each chain in a file every minute, and an
+operator may keep signed ones elsewhere. What nothing shows: a change of entries younger than the newest anchor by
+somebody who can write the database. No I/O: rows go in, faults come out. Used by `context.security.audit`.
 """
 
 import hashlib
@@ -38,11 +38,15 @@ class AuditRecord(msgspec.Struct, frozen=True):
 
 
 class Anchor(msgspec.Struct, frozen=True):
-    """The end of a chain, to be kept elsewhere. signature: "" when it was made without a signing key."""
+    """The end of a chain at some time, to be kept outside the database. at_ms: when it was made.
+
+    signature: HMAC-SHA256 that makes it worth something in a place that others can write; "" without a key.
+    """
 
     tenant_id: str
     seq: int
     hash: str
+    at_ms: int = 0
     signature: str = ""
 
 
@@ -54,8 +58,6 @@ class FaultKind(StrEnum):
     UNLINKED = "unlinked"
     UNREADABLE = "unreadable"
     END = "end"
-    UNSIGNED = "unsigned"
-    SIGNATURE = "signature"
     ANCHOR = "anchor"
 
 
@@ -68,11 +70,16 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class ChainReport(msgspec.Struct, frozen=True):
-    """What a check found. end: the last entry as it is, signature as stored."""
+    """What a check found. entries: how many were looked at. end: seq of the last, 0 for none, and its hash.
+
+    anchored: seq up to which an anchor vouches.
+    """
 
     tenant_id: str
     entries: int
-    end: Anchor
+    end: int
+    end_hash: str
+    anchored: int
     faults: tuple[Fault, ...]
 
     @property
@@ -87,12 +94,12 @@ def hash_of(record: AuditRecord) -> str:
     return hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
 
 
-def signature_of(tenant_id: str, seq: int, end_hash: str, signing_key: bytes | None) -> str:
-    """HMAC-SHA256 over the end of a chain, "" without a key."""
+def signed(anchor: Anchor, signing_key: bytes | None) -> Anchor:
+    """The anchor with its signature, as it is without a key."""
     if signing_key is None:
-        return ""
-    message = msgspec.json.encode(["parley audit head", tenant_id, seq, end_hash])
-    return hmac.new(signing_key, message, hashlib.sha256).hexdigest()
+        return anchor
+    message = msgspec.json.encode(["parley audit anchor", anchor.tenant_id, anchor.seq, anchor.hash, anchor.at_ms])
+    return msgspec.structs.replace(anchor, signature=hmac.new(signing_key, message, hashlib.sha256).hexdigest())
 
 
 def record_of(row: Row) -> AuditRecord:
@@ -104,20 +111,26 @@ def record_of(row: Row) -> AuditRecord:
 class ChainWalker:
     """Follows one chain from its beginning. Give it every row in order, then the end that the database states.
 
-    anchor: an end that was kept elsewhere, None for none.
+    anchor: an end that was kept elsewhere, None for none. signing_key: None when the anchor needs no signature.
     """
 
-    def __init__(self, tenant_id: str, signing_key: bytes | None, anchor: Anchor | None = None) -> None:
+    def __init__(self, tenant_id: str, anchor: Anchor | None = None, signing_key: bytes | None = None) -> None:
         self._tenant_id = tenant_id
-        self._signing_key = signing_key
         self._anchor = anchor
         self._faults: list[Fault] = []
         self._entries = 0
         self._seq = 0
         self._hash = NO_HASH
-        self._anchor_seen = False
+        self._anchored = 0
         if anchor is not None:
-            self._check_anchor(anchor)
+            self._check_anchor(anchor, signing_key)
+
+    @classmethod
+    def following(cls, anchor: Anchor) -> "ChainWalker":
+        """A walker that stands at a trusted anchor and wants only the rows after it."""
+        walker = cls(anchor.tenant_id)
+        walker._seq, walker._hash, walker._anchored = anchor.seq, anchor.hash, anchor.seq
+        return walker
 
     def entry(self, row: Row) -> None:
         """Go one entry on."""
@@ -127,59 +140,43 @@ class ChainWalker:
             self._fault(FaultKind.UNREADABLE, self._seq + 1, f"the number of the entry after {self._seq} is none")
             return
         if seq != self._seq + 1:
-            self._fault(FaultKind.MISSING, self._seq + 1, f"entries {self._seq + 1} to {seq - 1} are missing")
+            self._fault(FaultKind.MISSING, self._seq + 1, f"entry {seq} stands where {self._seq + 1} should")
         try:
             record = record_of(row)
             right_hash = hash_of(record)
-        except (msgspec.DecodeError, msgspec.ValidationError, TypeError, ValueError):
+        except (msgspec.DecodeError, TypeError, ValueError):
             self._fault(FaultKind.UNREADABLE, seq, f"the detail of entry {seq} is not what was written")
         else:
-            if not hmac.compare_digest(right_hash, str(record.hash)):
+            if right_hash != record.hash:
                 self._fault(FaultKind.CHANGED, seq, f"entry {seq} does not match its hash: it was changed")
         if row["previous_hash"] != self._hash:
             self._fault(FaultKind.UNLINKED, seq, f"entry {seq} does not follow the one that stands before it")
         self._seq, self._hash = seq, str(row["hash"])
         if self._anchor is not None and self._anchor.seq == seq:
-            self._anchor_seen = True
-            if self._anchor.hash != self._hash:
+            if self._anchor.hash == self._hash:
+                self._anchored = seq
+            else:
                 self._fault(FaultKind.ANCHOR, seq, f"entry {seq} is not the one that the anchor was made of")
 
     def finish(self, head: Row | None) -> ChainReport:
         """Compare with the end that the database states (row of `audit_heads`, None when there is none)."""
-        end = Anchor(self._tenant_id, self._seq, self._hash)
-        if head is None:
-            if self._entries:
-                self._fault(FaultKind.END, self._seq, "the chain's end was removed")
-        else:
-            end = Anchor(self._tenant_id, self._seq, self._hash, str(head["signature"]))
-            if head["seq"] != self._seq or head["hash"] != self._hash:
-                text = f"the chain should end with entry {head['seq']} and ends with entry {self._seq}"
-                self._fault(FaultKind.END, self._seq, text if head["seq"] != self._seq else f"{text}, another one")
-            self._check_signature(head)
-        if self._anchor is not None and not self._anchor_seen and self._anchor.seq:
-            text = f"the anchor was made of entry {self._anchor.seq}, which is not there: the chain was cut or set back"
-            self._fault(FaultKind.ANCHOR, self._anchor.seq, text)
-        return ChainReport(self._tenant_id, self._entries, end, tuple(self._faults))
+        stated = (0, NO_HASH) if head is None else (head["seq"], head["hash"])
+        if stated != (self._seq, self._hash):
+            text = f"the chain ends with entry {self._seq} and should end with {stated[0]}"
+            self._fault(FaultKind.END, self._seq, f"{text}, another one" if stated[0] == self._seq else text)
+        anchor = self._anchor
+        if anchor is not None and anchor.seq > self._seq:
+            text = f"the anchor was made of entry {anchor.seq}, which is not there: the chain was cut or set back"
+            self._fault(FaultKind.ANCHOR, anchor.seq, text)
+        return ChainReport(self._tenant_id, self._entries, self._seq, self._hash, self._anchored, tuple(self._faults))
 
-    def _check_signature(self, head: Row) -> None:
-        if self._signing_key is None or not head["seq"]:
-            return
-        if not head["signature"]:
-            self._fault(FaultKind.UNSIGNED, self._seq, "the chain's end is not signed")
-            return
-        right = signature_of(self._tenant_id, head["seq"], str(head["hash"]), self._signing_key)
-        if not hmac.compare_digest(right, str(head["signature"])):
-            self._fault(
-                FaultKind.SIGNATURE, self._seq, "the signature of the chain's end is not ours: it was rewritten"
-            )
-
-    def _check_anchor(self, anchor: Anchor) -> None:
+    def _check_anchor(self, anchor: Anchor, signing_key: bytes | None) -> None:
         if anchor.tenant_id != self._tenant_id:
             self._fault(FaultKind.ANCHOR, anchor.seq, "the anchor belongs to another chain")
-        if self._signing_key is not None and anchor.seq:
-            right = signature_of(anchor.tenant_id, anchor.seq, anchor.hash, self._signing_key)
-            if not hmac.compare_digest(right, anchor.signature):
-                self._fault(FaultKind.ANCHOR, anchor.seq, "the anchor's signature is not ours")
+        if signing_key is not None and not hmac.compare_digest(
+            signed(anchor, signing_key).signature.encode(), anchor.signature.encode()
+        ):
+            self._fault(FaultKind.ANCHOR, anchor.seq, "the anchor's signature is not ours")
 
     def _fault(self, kind: FaultKind, seq: int, text: str) -> None:
         if len(self._faults) < MOST_FAULTS:

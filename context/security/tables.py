@@ -74,7 +74,6 @@ audit_heads = sa.Table(
     sa.Column("tenant_id", sa.String, primary_key=True),
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("hash", sa.String, nullable=False),
-    sa.Column("signature", sa.String, nullable=False, comment="HMAC-SHA256 with a key that is not in the database"),
     comment="The end of each chain, locked by whoever lengthens it",
 )
 

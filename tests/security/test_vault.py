@@ -16,7 +16,7 @@ from context.security.master_key import MasterKeyFile, MasterKeys, encoded, mast
 from context.security.sealing import seal, unseal
 from context.security.tables import THE_SERVER, vault_data_keys, vault_secrets
 from context.security.vault import LONGEST_SECRET_BYTES, Vault
-from context.security.vault_opening import infisical_settings, open_vault
+from context.security.vault_opening import INFISICAL_VARIABLES, infisical_settings, open_vault
 from context.security.vault_store import BATCH, StoredSecrets
 from context.store.database import Store
 from tests.security.conftest import Clock
@@ -59,14 +59,18 @@ async def test_tenants_and_the_installation_have_secrets_of_their_own(any_store:
     assert await vault.names("hotel") == []
 
 
+def bytes_on_disk(folder: Path) -> bytes:
+    with sqlite3.connect(folder / "parley.db") as plain:
+        plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return b"".join(path.read_bytes() for path in folder.glob("parley.db*"))
+
+
 async def test_a_copy_of_the_database_tells_nothing(store: Store, masters: MasterKeys, tmp_path: Path) -> None:
     vault = Vault.in_store(store, masters)
     await vault.put("clinic", "stripe", SECRET)
     data_key = stored(store, masters)
     await data_key.get("clinic", "stripe")
-    with sqlite3.connect(tmp_path / "parley.db") as plain:
-        plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    on_disk = b"".join(path.read_bytes() for path in tmp_path.glob("parley.db*"))
+    on_disk = bytes_on_disk(tmp_path)
     assert SECRET.encode() not in on_disk
     for key in (*data_key._open.values(), *(key for key in (masters.key(masters.current_id),) if key)):
         assert key not in on_disk
@@ -310,17 +314,16 @@ def test_half_of_infisicals_settings_is_an_error_that_names_the_rest(store: Stor
     assert infisical_settings({}) is None
     with pytest.raises(VaultError, match="PARLEY_INFISICAL_CLIENT_SECRET"):
         infisical_settings({"PARLEY_INFISICAL_URL": "https://x", "PARLEY_INFISICAL_CLIENT_ID": "c"})
+    insecure = dict.fromkeys(INFISICAL_VARIABLES.values(), "http://far.example")
     with pytest.raises(VaultError, match="https"):
-        variables = ("URL", "CLIENT_ID", "CLIENT_SECRET", "PROJECT_ID", "ENVIRONMENT")
-        open_vault(store, tmp_path, {f"PARLEY_INFISICAL_{name}": "http://far.example" for name in variables})
+        open_vault(store, tmp_path, insecure)
 
 
-@given(
-    plain=st.binary(max_size=200), place=st.lists(st.text(max_size=5) | st.integers(0, 9), max_size=4), data=st.data()
-)
-def test_no_changed_bit_opens_and_no_other_place_either(
-    plain: bytes, place: list[str | int], data: st.DataObject
-) -> None:
+places = st.lists(st.text(max_size=5) | st.integers(0, 9), max_size=4)
+
+
+@given(plain=st.binary(max_size=200), place=places, data=st.data())
+def test_no_changed_bit_and_no_other_place_opens(plain: bytes, place: list[str | int], data: st.DataObject) -> None:
     key = bytes(32)
     sealed = seal(key, plain, tuple(place))
     assert unseal(key, sealed, tuple(place), "it") == plain

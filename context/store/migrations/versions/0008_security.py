@@ -46,9 +46,6 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.String(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.String(), nullable=False),
-        sa.Column(
-            "signature", sa.String(), nullable=False, comment="HMAC-SHA256 with a key that is not in the database"
-        ),
         sa.PrimaryKeyConstraint("tenant_id"),
         comment="The end of each chain, locked by whoever lengthens it",
     )
