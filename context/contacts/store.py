@@ -84,6 +84,17 @@ class ContactStore:
             now_ms = self._now_ms()
             return await contact_rows.find_or_make(transaction, points, names=names, languages=languages, now_ms=now_ms)
 
+    async def create(
+        self, tenant_id: str, points: tuple[ContactPoint, ...], *, names: tuple[str, ...], languages: tuple[str, ...]
+    ) -> Contact:
+        """A new contact with all of these points. Raises ContactConflictError when somebody has one of them."""
+        async with self._store.tenant(tenant_id).writing() as transaction:
+            await contact_rows.lock(transaction)
+            now_ms = self._now_ms()
+            made = await contact_rows.make(transaction, names=names, languages=languages, now_ms=now_ms)
+            whole = msgspec.structs.replace(made, points=tuple(sorted(points)))
+            return await contact_rows.save(transaction, made, whole, now_ms)
+
     async def link_call(self, tenant_id: str, call_id: str, contact_id: str) -> None:
         """Say whose call it is. Raises ContactNotFoundError."""
         async with self._store.tenant(tenant_id).writing() as transaction:

@@ -37,7 +37,19 @@ LARGEST_BODY_BYTES = 1_000_000
 RESOURCES = (
     "server.rest.calls",
     "server.rest.bookings",
+    "server.rest.contacts",
+    "server.rest.contexts",
     "server.rest.respond",
+    "server.rest.qualify",
+    "server.rest.speech",
+    "server.rest.webhooks",
+    "server.rest.login",
+    "server.rest.login_flow",
+    "server.rest.users",
+    "server.rest.connections",
+    "server.rest.tenants",
+    "server.rest.personas",
+    "server.rest.numbers",
 )
 """Modules of resources; each has `handlers`, and may have `EXAMPLES`: Structs shown in the schema as examples."""
 

@@ -11,17 +11,23 @@ from pathlib import Path
 import msgspec
 
 from context.calls.store import CallStore
+from context.contacts.boxes import ContextBoxes
 from context.contacts.store import ContactStore
 from context.conversations.store import Conversations
+from context.erasure.erase import Erasures
+from context.erasure.registry import PersonalDataRegistry
 from context.idempotency.store import IdempotentRequests
 from context.security.keys import ApiKeys
 from context.security.rate_limit import REST_PER_ADDRESS, Limit, RateLimiter
 from context.store.database import Store
 from context.tenants.directory import TenantDirectory
 from context.tenants.store import StoredTenants
+from context.users.assembly import People
+from context.webhooks.service import Webhooks
 from server.responders import ResponderFactory
 from server.rest.principals import SessionCheck
 from server.rest.problems import RETRY_AFTER_S, Problem
+from server.rest.turnstile import Turnstile
 from server.tenant_runtimes import TenantRuntimes
 from server.text_turns import TextTurns
 
@@ -43,6 +49,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
     now: aware wall clock. tenants: configurations by id. stored_tenants: those that may be changed here. runtimes: what
     each tenant's calls share. recordings: folder. requests_a_minute: of each key of a tenant, by tenant id.
+    hearing, speaking: the queues for the speech engines.
     """
 
     store: Store
@@ -53,13 +60,20 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     stored_tenants: StoredTenants
     calls: CallStore
     contacts: ContactStore
+    boxes: ContextBoxes
+    personal_data: PersonalDataRegistry
+    erasures: Erasures
     recordings: Path
     runtimes: TenantRuntimes
     responders: ResponderFactory
     conversations: Conversations
     text_turns: TextTurns
     idempotency: IdempotentRequests
+    hearing: Turnstile
+    speaking: Turnstile
     users: SessionCheck | None = None
+    people: People | None = None
+    webhooks: Webhooks | None = None
     limits: RestLimits = RestLimits()
     requests_a_minute: Callable[[str], int] = lambda tenant_id: REST_PER_ADDRESS.count
 

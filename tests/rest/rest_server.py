@@ -21,8 +21,11 @@ from benchmarks.fake_engines import FakeRecognizer, FakeVoice
 from context.bookings.store import StoredBookingDesk
 from context.calls.completed import CallDetails
 from context.calls.store import CallStore
+from context.contacts.boxes import ContextBoxes
 from context.contacts.store import ContactStore
 from context.conversations.store import Conversations
+from context.erasure.erase import Erasures
+from context.erasure.providers import all_personal_data
 from context.idempotency.store import IdempotentRequests
 from context.security.keys import ApiKeys, KeyKind
 from context.security.principal import Scope
@@ -35,6 +38,7 @@ from context.tenants.store import StoredTenants
 from server.responders import ResponderFactory
 from server.rest.api import rest_app
 from server.rest.services import RestLimits, ServiceDoor, Services
+from server.rest.turnstile import Turnstile
 from server.tenant_runtimes import TenantRuntimes
 from server.text_turns import TextTurns
 from voice_core.engines.host import plugin_host
@@ -171,6 +175,7 @@ async def _services(
     calls = CallStore(store, "node")
     conversations = Conversations(store, clock.seconds)
     responders = ResponderFactory(store, runtimes, clock)
+    personal_data = all_personal_data(clock.seconds)
     return Services(
         store=store,
         now=clock,
@@ -180,11 +185,16 @@ async def _services(
         stored_tenants=stored,
         calls=calls,
         contacts=ContactStore(store, lambda tenant_id: "FR"),
+        boxes=ContextBoxes(store, lambda tenant_id: "FR"),
+        personal_data=personal_data,
+        erasures=Erasures(store, recordings, personal_data, clock.seconds),
         recordings=recordings,
         runtimes=runtimes,
         responders=responders,
         conversations=conversations,
         text_turns=TextTurns(conversations, calls, responders, clock.seconds),
+        hearing=Turnstile(),
+        speaking=Turnstile(),
         idempotency=IdempotentRequests(store, clock.seconds),
         limits=limits or RestLimits(per_address=Limit(PLENTY, 60), per_operator=Limit(PLENTY, 60)),
         requests_a_minute=lambda tenant_id: a_minute,
