@@ -29,7 +29,6 @@ PARALLEL = 4
 CLAIMS = 50
 """Deliveries looked at in one go."""
 
-LONGEST_PAGE = 100
 ID_BYTES = 6
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -185,9 +184,7 @@ class DeliveryStore:
         where = [column == value for column, value in asked if value is not None]
         if before_id is not None:
             where.append(column.id < before_id)
-        rows = await transaction.rows(
-            webhook_deliveries, *where, order_by=[column.id.desc()], limit=min(limit, LONGEST_PAGE)
-        )
+        rows = await transaction.rows(webhook_deliveries, *where, order_by=[column.id.desc()], limit=limit)
         return await _with_logs(transaction, rows)
 
     async def _settle(self, transaction: TenantTransaction, claim: Claim, following: Next, attempts: int) -> bool:
