@@ -99,7 +99,7 @@ class _Checked(msgspec.Struct, frozen=True):
 class ApiKeys:
     """The keys of every tenant and of the operator (tenant_id ""). Every method raises StoreError besides.
 
-    now: seconds since the epoch. clock: monotonic seconds.
+    now: seconds since the epoch. audit: the log that changes are written to. clock: monotonic seconds.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class ApiKeys:
         self._store = store
         self._now = now
         self._clock = clock
-        self._audit = audit or AuditLog(store, now=now)
+        self.audit = audit or AuditLog(store, now=now)
         self._checked: dict[bytes, _Checked] = {}
         self._endings = 0
         self._used: dict[tuple[str, str], int] = {}
@@ -151,7 +151,7 @@ class ApiKeys:
         async with self._store.tenant(tenant_id or THE_SERVER).writing() as transaction:
             made = await self._insert(transaction, details)
             entry = Entry(actor, "key.created", made.id, {"kind": kind.value, "scopes": list(made.details.scopes)})
-            await self._audit.write(transaction, entry)
+            await self.audit.write(transaction, entry)
         return made
 
     async def authenticate(self, key: str, origin: str | None) -> Principal | None:
@@ -222,7 +222,7 @@ class ApiKeys:
             if not replaced:
                 raise KeyEndedError(f"key {key_id} was rotated or revoked at the same moment")
             entry = Entry(actor, "key.rotated", key_id, {"replaced_by": made.id, "overlap_s": overlap_s})
-            await self._audit.write(transaction, entry)
+            await self.audit.write(transaction, entry)
         self._forget(key_id)
         return made
 
@@ -240,7 +240,7 @@ class ApiKeys:
             )
             key = await _existing(transaction, key_id)
             if revoked:
-                await self._audit.write(transaction, Entry(actor, "key.revoked", key_id))
+                await self.audit.write(transaction, Entry(actor, "key.revoked", key_id))
         self._forget(key_id)
         return key
 

@@ -35,6 +35,8 @@ LARGEST_BODY_BYTES = 1_000_000
 """Product facts, section 2; a handler that takes audio says so itself."""
 
 RESOURCES = (
+    "server.rest.audit",
+    "server.rest.keys",
     "server.rest.calls",
     "server.rest.bookings",
     "server.rest.contacts",

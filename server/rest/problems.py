@@ -43,6 +43,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "call_not_found": 404,
     "contact_not_found": 404,
     "key_not_found": 404,
+    "key_ended": 409,
     "user_not_found": 404,
     "webhook_not_found": 404,
     "webhook_delivery_not_found": 404,

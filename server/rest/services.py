@@ -17,6 +17,7 @@ from context.conversations.store import Conversations
 from context.erasure.erase import Erasures
 from context.erasure.registry import PersonalDataRegistry
 from context.idempotency.store import IdempotentRequests
+from context.security.audit_anchors import AnchorKeeper
 from context.security.keys import ApiKeys
 from context.security.rate_limit import REST_PER_ADDRESS, Limit, RateLimiter
 from context.store.database import Store
@@ -49,7 +50,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
     now: aware wall clock. tenants: configurations by id. stored_tenants: those that may be changed here. runtimes: what
     each tenant's calls share. recordings: folder. requests_a_minute: of each key of a tenant, by tenant id.
-    hearing, speaking: the queues for the speech engines.
+    hearing, speaking: the queues for the speech engines. anchors: what vouches for the audit log.
     """
 
     store: Store
@@ -72,6 +73,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     hearing: Turnstile
     speaking: Turnstile
     users: SessionCheck | None = None
+    anchors: AnchorKeeper | None = None
     people: People | None = None
     webhooks: Webhooks | None = None
     limits: RestLimits = RestLimits()
