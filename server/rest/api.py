@@ -44,6 +44,8 @@ RESOURCES = (
     "server.rest.respond",
     "server.rest.qualify",
     "server.rest.speech",
+    "server.rest.knowledge",
+    "server.rest.usage",
     "server.rest.webhooks",
     "server.rest.login",
     "server.rest.login_flow",
