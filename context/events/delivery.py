@@ -7,6 +7,7 @@ workflows, in the loop of the bus.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -107,9 +108,12 @@ class Deliverer:
         rows, standing = list(held.rows), set[str]()
         while rows:
             some = rows[: self._settings.commit_at_a_time]
-            try:
-                handled = await self._commit(subscription, held, [row["event_id"] for row in some])
-            except Exception:
+            handled = 0
+            if len(some) > 1:
+                # Whoever fails is found when they are done one by one.
+                with contextlib.suppress(Exception):
+                    handled = await self._commit(subscription, held, [row["event_id"] for row in some])
+            if not handled:
                 await self._run_singly(subscription, held, some, standing)
                 handled = len(some)
             rows = rows[handled:]
