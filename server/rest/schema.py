@@ -160,6 +160,8 @@ def _complete(operation: dict[str, Any], method: str, handler: HTTPRouteHandler)
     parameters.extend(dict(parameter) for parameter in added if parameter["name"].lower() not in given)
     if public:
         operation["security"] = []
+    if "request_body" in handler.opt:
+        operation["requestBody"] = handler.opt["request_body"]
     scopes = [guard.permission.value for guard in handler.resolve_guards() if hasattr(guard, "permission")]  # type: ignore[attr-defined]
     if scopes:
         operation["x-scopes"] = scopes
