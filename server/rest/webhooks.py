@@ -138,7 +138,7 @@ class WebhookResource(Controller):
         page: PageQuery,
         webhook_id: Annotated[str | None, Parameter(description="To this endpoint.", max_length=100)] = None,
         event_id: Annotated[str | None, Parameter(description="Of this event.", max_length=200)] = None,
-        state: Annotated[DeliveryState | None, Parameter(description="In this state.")] = None,
+        delivery_state: Annotated[DeliveryState | None, Parameter(query="state", description="In this state.")] = None,
     ) -> Page[DeliveryView]:
         """The delivery log with every attempt, kept for 30 days."""
         after = page.key(str)
@@ -146,7 +146,7 @@ class WebhookResource(Controller):
             tenant_of(principal),
             page.limit + 1,
             endpoint_id=webhook_id,
-            state=state,
+            state=delivery_state,
             event_id=event_id,
             before_id=str(after[0]) if after else None,
         )
