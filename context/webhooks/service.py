@@ -6,14 +6,15 @@ server; called by REST and the bus.
 """
 
 import secrets as random_secrets
-import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import msgspec
 
 from context.errors import ContextError
 from context.events.event import Event
+from context.events.subscription import Subscription
 from context.security.audit import AuditLog, Entry
 from context.store.database import Store
 from context.store.transaction import TenantTransaction
@@ -23,7 +24,7 @@ from context.webhooks.destination import Reach, SystemResolver
 from context.webhooks.dispatcher import Dispatcher
 from context.webhooks.endpoint import LONGEST_DESCRIPTION, Endpoint, EndpointState, checked_types, require_transition
 from context.webhooks.endpoints import EndpointStore, SecretKeeper, new_endpoint_id
-from context.webhooks.errors import DestinationRefusedError, EventGoneError, WebhookError
+from context.webhooks.errors import DestinationRefusedError, EndpointStateError, EventGoneError, WebhookError
 from context.webhooks.message import event_to_send, headers_of, new_test_id, test_event
 from context.webhooks.sender import Sender
 
@@ -74,6 +75,11 @@ class Webhooks:
         self._endpoints = EndpointStore(vault)
         self._deliveries = DeliveryStore(store, random_secrets.token_hex(OWNER_BYTES))
         self.dispatcher = Dispatcher(store, self._endpoints, self._deliveries, sender, now)
+
+    @property
+    def subscription(self) -> Subscription:
+        """For `EventBus.subscribe`."""
+        return Subscription(SUBSCRIBER, EVENT_TYPES, self.plan)
 
     async def plan(self, event: Event, transaction: TenantTransaction) -> None:
         """Handler of the bus (transactional): plan a delivery to each endpoint that wants the event."""
@@ -207,13 +213,13 @@ class Webhooks:
     async def redeliver(self, tenant_id: str, actor: str, delivery_id: str) -> Delivery:
         """Send the event of a delivery once more, with the same idempotency key; the new delivery.
 
-        Raises DeliveryNotFoundError, EventGoneError, and WebhookError for an endpoint that is not active.
+        Raises DeliveryNotFoundError, EventGoneError, and EndpointStateError for an endpoint that is not active.
         """
         async with self._store.tenant(tenant_id).writing() as transaction:
             before = await self._deliveries.get(transaction, delivery_id)
             endpoint = await self._endpoints.get(transaction, before.endpoint_id)
             if endpoint.state is not EndpointState.ACTIVE:
-                raise WebhookError(f"endpoint {endpoint.id} is {endpoint.state.value}: make it active first")
+                raise EndpointStateError(f"endpoint {endpoint.id} is {endpoint.state.value}: make it active first")
             event = await event_to_send(transaction, before.event_id)
             if event is None:
                 raise EventGoneError(f"event {before.event_id!r} is not kept any more: it cannot be sent again")
@@ -259,9 +265,24 @@ class Webhooks:
         return int(self._now() * 1000)
 
 
-def system_sender(reach: Reach, trust: ssl.SSLContext | None = None) -> Sender:
-    """A sender that asks this machine's name servers. reach: LOOPBACK_TOO for development alone."""
-    return Sender(SystemResolver(), reach, trust)
+@asynccontextmanager
+async def open_webhooks(
+    store: Store, vault: SecretKeeper, audit: AuditLog, reach: Reach = Reach.PUBLIC_ONLY
+) -> AsyncGenerator[Webhooks, None]:
+    """Webhooks that send until the block ends. reach: LOOPBACK_TOO for development alone.
+
+    Give `Webhooks.subscription` to the bus before it starts.
+    """
+    resolver = SystemResolver()
+    sender = Sender(resolver, reach)
+    webhooks = Webhooks(store, vault, audit, sender)
+    webhooks.dispatcher.start()
+    try:
+        yield webhooks
+    finally:
+        await webhooks.dispatcher.stop()
+        await sender.aclose()
+        resolver.close()
 
 
 def _changed(before: Endpoint, change: Change) -> Endpoint:

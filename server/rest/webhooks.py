@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Controller, Request, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from context.events.outbox import TYPE_LIMIT_CHARS
@@ -136,9 +136,11 @@ class WebhookResource(Controller):
         principal: Principal,
         services: Services,
         page: PageQuery,
-        webhook_id: Annotated[str | None, Parameter(description="To this endpoint.", max_length=100)] = None,
-        event_id: Annotated[str | None, Parameter(description="Of this event.", max_length=200)] = None,
-        delivery_state: Annotated[DeliveryState | None, Parameter(query="state", description="In this state.")] = None,
+        webhook_id: Annotated[str | None, QueryParameter(description="To this endpoint.", max_length=100)] = None,
+        event_id: Annotated[str | None, QueryParameter(description="Of this event.", max_length=200)] = None,
+        delivery_state: Annotated[
+            DeliveryState | None, QueryParameter(name="state", description="In this state.")
+        ] = None,
     ) -> Page[DeliveryView]:
         """The delivery log with every attempt, kept for 30 days."""
         after = page.key(str)

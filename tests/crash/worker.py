@@ -29,7 +29,7 @@ from context.store.database import Store
 from context.store.transaction import TenantTransaction
 from context.webhooks.destination import Reach
 from context.webhooks.sender import Sender
-from context.webhooks.service import SUBSCRIBER, Webhooks
+from context.webhooks.service import Webhooks
 from tests.context.clinic import NOW
 from tests.crash.world import (
     BUS,
@@ -86,12 +86,9 @@ class Worker:
         self._outside = _appending(told_outside(life.folder, life.worker))
         self.bus = EventBus(store, life.url, settings=BUS)
         webhooks = Webhooks(store, NoVault(), self._audit, Sender(_no_names, Reach.PUBLIC_ONLY))
-        for name, types, handler, kind in (
-            ("ledger", ("call.completed",), self._bill, HandlerKind.TRANSACTIONAL),
-            (SUBSCRIBER, ("*",), webhooks.plan, HandlerKind.TRANSACTIONAL),
-            ("outside", ("call.*",), self._tell, HandlerKind.EXTERNAL),
-        ):
-            self.bus.subscribe(Subscription(name, types, handler, kind))
+        self.bus.subscribe(Subscription("ledger", ("call.completed",), self._bill))
+        self.bus.subscribe(webhooks.subscription)
+        self.bus.subscribe(Subscription("outside", ("call.*",), self._tell, HandlerKind.EXTERNAL))
 
     async def take_calls(self) -> None:
         """Take calls in every lane, for ever."""
