@@ -99,7 +99,7 @@ class LoginProviderBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     scopes: Annotated[list[Text], msgspec.Meta(max_length=20)] = msgspec.field(
         default_factory=lambda: list(USUAL_SCOPES)
     )
-    joins_as: Literal[Role.PILOT, Role.VIEWER, Role.INTEGRATOR] | None = None
+    joins_as: Literal["pilot", "viewer", "integrator"] | None = None
 
     def __repr__(self) -> str:
         return "LoginProviderBody(...)"
@@ -213,7 +213,7 @@ class LoginProviderResource(Controller):
             client_auth=data.client_auth,
             scopes=tuple(data.scopes),
             tenant_id=tenant_of(principal),
-            joins_as=data.joins_as,
+            joins_as=Role(data.joins_as) if data.joins_as else None,
         )
         kept = await people_of(services).login_providers.put(provider, data.client_secret, principal.id)
         return _provider(kept, request)
@@ -294,7 +294,7 @@ EXAMPLES: Sequence[msgspec.Struct] = (
         "https://parley.example/invitation#kT3...",
         dt.datetime(2026, 11, 27, 9, tzinfo=dt.UTC),
     ),
-    LoginProviderBody("Works", "https://login.works.example", "parley", "s3cr3t", joins_as=Role.VIEWER),
+    LoginProviderBody("Works", "https://login.works.example", "parley", "s3cr3t", joins_as="viewer"),
     LoginProviderView(
         "works",
         "Works",
