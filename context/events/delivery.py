@@ -116,7 +116,7 @@ class Deliverer:
             if not handled:
                 await self._run_singly(subscription, held, some, standing)
                 handled = len(some)
-            rows = rows[handled:]
+            rows = [row for row in rows[handled:] if row["lane"] not in standing]
         await self._release_lanes(held, standing)
 
     async def _run_lanes(self, subscription: Subscription, held: Held) -> None:

@@ -88,7 +88,7 @@ def _checked_payload(event: Event) -> bytes:
         )
     try:
         payload = msgspec.json.encode(event.payload)
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise EventRefusedError(f"payload: not plain JSON ({type(error).__name__})") from error
     if len(payload) > PAYLOAD_LIMIT_BYTES:
         raise EventRefusedError(f"payload: {len(payload)} bytes of JSON, and {PAYLOAD_LIMIT_BYTES} are allowed")

@@ -39,6 +39,7 @@ RESOURCES = (
     "server.rest.keys",
     "server.rest.calls",
     "server.rest.bookings",
+    "server.rest.events",
     "server.rest.contacts",
     "server.rest.contexts",
     "server.rest.respond",

@@ -16,6 +16,7 @@ from context.contacts.store import ContactStore
 from context.conversations.store import Conversations
 from context.erasure.erase import Erasures
 from context.erasure.registry import PersonalDataRegistry
+from context.events.bus import EventBus
 from context.idempotency.store import IdempotentRequests
 from context.security.audit_anchors import AnchorKeeper
 from context.security.keys import ApiKeys
@@ -73,6 +74,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     hearing: Turnstile
     speaking: Turnstile
     users: SessionCheck | None = None
+    bus: EventBus | None = None
     anchors: AnchorKeeper | None = None
     people: People | None = None
     webhooks: Webhooks | None = None
