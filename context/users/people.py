@@ -247,11 +247,11 @@ class Users:
             row = await require_user(transaction, account.id) if account else None
         if session is None or account is None or row is None:
             raise _signed_out()
+        check_password(new, known=(account.name, account.email.partition("@")[0]))
         await require_attempt(self._limiter, account.email, address)
         if not await self._passwords.matches(row["password"], old):
             await self._note_failure(account.id)
             raise BadCredentialsError("The present password is wrong.")
-        check_password(new, known=(account.name, account.email.partition("@")[0]))
         hashed = await self._passwords.hash(new)
         async with writing_people(self._store) as transaction:
             now_s = int(self._now())

@@ -1,4 +1,4 @@
-"""The operator's file of providers, `providers.yaml` in the home: who people may sign in with, what tenants may connect.
+"""The operator's file of providers, `providers.yaml` in the home: who may vouch for people, what tenants may connect.
 
 Client secrets stand in environment variables or in files of their own, never in this one. Read once at the start by
 the server's composition.
