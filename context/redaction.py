@@ -40,8 +40,18 @@ _TIME = r"[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?"
 _DATE = rf"(?:19|20)\d\d-[01]\d-[0-3]\d(?:{_TIME})?"
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _IP_ADDRESS = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
-# Dates and addresses stay readable, unless more digits follow: then they are part of a number.
-_NUMBER = re.compile(rf"(?P<readable>(?<![\d+(])(?:{_DATE}|{_IP_ADDRESS})(?!\d|[\s().\-/]{{1,3}}\d))|{_PHONE}")
+_KEY_ID = r"\bpk_[0-9a-f]{16}_"
+# Dates and addresses stay readable, unless more digits follow: then they are part of a number. So do ids of API keys.
+_NUMBER = re.compile(
+    rf"(?P<readable>(?<![\d+(])(?:{_DATE}|{_IP_ADDRESS})(?!\d|[\s().\-/]{{1,3}}\d)|{_KEY_ID})|{_PHONE}"
+)
+# Secrets in the middle of a text, as in the message of an error: API keys, bearer tokens, JSON Web Tokens, parameters.
+_SECRET = re.compile(
+    rf"(?P<kept>{_KEY_ID})[0-9a-f]+"
+    r"|(?P<scheme>\b(?i:bearer|basic)\s+)[^\s\"',;]+"
+    r"|\beyJ[\w\-]{8,}\.[\w\-]+(?:\.[\w\-]*)?"
+    r"|(?P<name>\b(?i:(?:access_|refresh_|id_|client_|api_)?(?:token|secret|password|passwd|key))=)[^\s&\"'<>]+"
+)
 _KEY_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 
 
@@ -51,8 +61,8 @@ def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
 
 
 def redact_text(text: str) -> str:
-    """Mask every e-mail address and phone number in a text."""
-    return _NUMBER.sub(_masked_number, _EMAIL.sub(EMAIL_MASK, text))
+    """Mask every secret, e-mail address and phone number that can be told from other text."""
+    return _NUMBER.sub(_masked_number, _EMAIL.sub(EMAIL_MASK, _SECRET.sub(_masked_secret, text)))
 
 
 def _field(key: str, value: Any, depth: int) -> Any:
@@ -89,6 +99,10 @@ def _is_private(key: str) -> bool:
     if key in PUBLIC_KEYS:
         return False
     return not PRIVATE_WORDS.isdisjoint(word.lower() for word in _KEY_WORD.findall(key)) or key.lower() in PRIVATE_WORDS
+
+
+def _masked_secret(found: re.Match[str]) -> str:
+    return (found["kept"] or found["scheme"] or found["name"] or "") + MASK
 
 
 def _masked_number(found: re.Match[str]) -> str:

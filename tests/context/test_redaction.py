@@ -152,3 +152,29 @@ def test_a_callers_details_stay_out_of_a_real_log_line(capsys: pytest.CaptureFix
     assert PHONE_MASK in written
     assert "marie" not in written
     assert "06 12" not in written
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"bad key pk_{'1234567890abcdef'}_{'0a' * 32}.", "bad key pk_1234567890abcdef_[masked]."),
+        ("Authorization: Bearer abc.def-123_x y", "Authorization: Bearer [masked] y"),
+        ("basic dXNlcjpwdw==", "basic [masked]"),
+        ("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln then", "got [masked] then"),
+        ("GET https://x/cb?access_token=abc&state=1", "GET https://x/cb?access_token=[masked]&state=1"),
+        ("client_secret=s3cr3t failed", "client_secret=[masked] failed"),
+        ("the key to it, a token of it", "the key to it, a token of it"),
+    ],
+)
+def test_a_secret_in_the_middle_of_a_text_is_masked(text: str, left: str) -> None:
+    assert redact_text(text) == left
+    assert redact_text(left) == left
+
+
+@given(secret=st.text("0123456789abcdef", min_size=64, max_size=64), before=words, after=words)
+def test_no_api_key_gets_through_whatever_stands_around_it(secret: str, before: str, after: str) -> None:
+    entry = line(
+        event=f"{before} pk_0123456789abcdef_{secret} {after}", error=ValueError(f"pk_0123456789abcdef_{secret}")
+    )
+    assert secret not in entry
+    assert entry.count("pk_0123456789abcdef_[masked]") == 2
