@@ -21,7 +21,7 @@ LONGEST_ECHO = 100
 SECRET_WORDS = ("password", "secret", "token", "key", "credential")
 """A field whose name holds one of these is never echoed."""
 
-_AT = re.compile(r"^(?P<fault>.*) - at `(?P<path>.*)`$", re.DOTALL)
+_AT = re.compile(r"^(?P<fault>.*) - at (?P<key>`key` in )?`(?P<path>[^`]*)`$", re.DOTALL)
 _NO_TEXT = re.compile(rb"\\u0000|\x00")
 
 
@@ -62,7 +62,7 @@ def _wrong_field(error: msgspec.ValidationError, body: bytes, expected: Any) -> 
     fault, path = (match["fault"], match["path"]) if match else (str(error), "$")
     steps = _steps(path)
     field = path.removeprefix("$").removeprefix(".") or "$"
-    allowed = _choices(expected, steps) or fault
+    allowed = _choices(expected, steps, of_key=bool(match and match["key"])) or fault
     value = "" if any(word in field.lower() for word in SECRET_WORDS) else _echo(body, steps)
     return Problem(400, "invalid", f"{field}: {allowed}.", [FieldError(field, allowed, value)])
 
@@ -91,10 +91,12 @@ def _echo(body: bytes, steps: list[str | int]) -> str:
     return text if len(text) <= LONGEST_ECHO else ""
 
 
-def _choices(expected: Any, steps: list[str | int]) -> str:
-    """What an enumeration or Literal at this place may be, "" when it is something else."""
+def _choices(expected: Any, steps: list[str | int], *, of_key: bool) -> str:
+    """What an enumeration or Literal at this place may be, "" when it is something else. of_key: a key of it."""
     for step in steps:
         expected = _inside(expected, step)
+    if of_key:
+        expected = _mapping_key(expected)
     values = _enumerated(expected)
     return "one of " + ", ".join(values) if values else ""
 
@@ -107,6 +109,13 @@ def _inside(expected: Any, step: str | int) -> Any:
                 return fields[step]
     arguments = [kind for kind in get_args(expected) if kind is not Ellipsis]
     return arguments[-1] if arguments and get_origin(expected) in (list, tuple, dict, frozenset, set) else None
+
+
+def _mapping_key(expected: Any) -> Any:
+    """The type of the keys of a mapping, however it is annotated."""
+    if get_origin(expected) is dict:
+        return get_args(expected)[0]
+    return next((found for kind in get_args(expected) if (found := _mapping_key(kind)) is not None), None)
 
 
 def _enumerated(expected: Any) -> list[str]:

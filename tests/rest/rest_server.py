@@ -145,9 +145,8 @@ async def rest_server(
     async with plugin_host() as host, _closing(store):
         services = await _services(store, host, folder, clock, limits, a_minute)
         services = msgspec.structs.replace(services, **more)
-        door = ServiceDoor()
+        door, app = _application()
         door.open(services)
-        app = rest_app(door)
         transport = httpx.ASGITransport(app=app, client=("192.0.2.1", 4711))  # pyright: ignore[reportArgumentType]
         async with httpx.AsyncClient(transport=transport, base_url="http://parley.local") as client:
             server = RestServer(app, client, services, clock)
@@ -156,6 +155,13 @@ async def rest_server(
             server.keys[""] = (await services.keys.create("", "operator", ALL_ROUND)).key
             yield server
             await services.limiter.aclose()
+
+
+@lru_cache
+def _application() -> tuple[ServiceDoor, Litestar]:
+    """The application, which holds nothing of one test but what its door opens on: making it takes a second."""
+    door = ServiceDoor()
+    return door, rest_app(door)
 
 
 async def _services(
