@@ -185,6 +185,7 @@ async def test_an_event_that_is_not_kept_any_more_cannot_be_sent(tenant: Tenant,
     await tenant.add(receiver.url)
     await tenant.happens(number=1)
     await tenant.send()
+    tenant.clock.now_s += 1
     await tenant.happens(number=2)
     async with tenant.store.tenant(CLINIC).writing() as transaction:
         await transaction.delete(events)
