@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Controller, Request, Response, delete, get, post
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from context.security.principal import Principal, PrincipalKind, Scope
@@ -97,7 +97,7 @@ class ConnectionResource(Controller):
         provider: str,
         request: Request[Any, Any, Any],
         services: Services,
-        connection_state: Annotated[str, Parameter(query="state", max_length=SHORT)] = "",
+        connection_state: Annotated[str, QueryParameter(name="state", max_length=SHORT)] = "",
         code: Annotated[str, Parameter(max_length=LONGEST_CODE)] = "",
         error: Annotated[str, Parameter(max_length=SHORT)] = "",
     ) -> Response[Any]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from context.users.errors import UserError
@@ -66,7 +66,7 @@ class LoginFlow(Controller):
         provider: str,
         request: Request[Any, Any, Any],
         services: Services,
-        login_state: Annotated[str, Parameter(query="state", max_length=SHORT)] = "",
+        login_state: Annotated[str, QueryParameter(name="state", max_length=SHORT)] = "",
         code: Annotated[str, Parameter(max_length=LONGEST_CODE)] = "",
         error: Annotated[str, Parameter(max_length=SHORT)] = "",
         iss: Annotated[str, Parameter(max_length=1000)] = "",

@@ -2,19 +2,24 @@
 
 import socket
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
+from litestar import Litestar
 
 from context.security.principal import Role
+from context.store.database import Store
 from server.http_app import HttpListener
 from server.rest.api import rest_app
 from server.rest.people_pages import pages
 from server.rest.services import ServiceDoor
-from tests.rest.rest_server import LAKE, PARK, RestServer, rest_server
+from tests.rest.rest_server import EVERY_SCOPE, LAKE, PARK, PLENTY, Clock, RestServer, _services
 from tests.users.people_world import PASSWORD, World
+from voice_core.engines.host import plugin_host
 
 
 class Site:
@@ -63,20 +68,37 @@ class Browser:
         return self.http.cookies.get("parley")
 
 
+@cache
+def _application() -> tuple[ServiceDoor, Litestar]:
+    """The whole application, built once: it takes longer than a test. Each test opens its door to services anew."""
+    door = ServiceDoor()
+    return door, rest_app(door, pages)
+
+
 @asynccontextmanager
 async def running_site(database_url: str, folder: Path, world: World) -> AsyncGenerator[Site, None]:
     """The site of this world, with the tenants park and lake, and Ada who administers the park."""
     await world.person(roles={PARK: Role.ADMIN})
-    people = {"people": world.people, "users": world.users}
-    async with rest_server(database_url, folder, **people) as rest:
-        door = ServiceDoor()
-        door.open(rest.services)
-        with socket.create_server(("127.0.0.1", 0)) as sock:
-            listener = HttpListener(rest_app(door, pages), sock)
-            try:
-                yield Site(f"http://127.0.0.1:{sock.getsockname()[1]}", rest, world)
-            finally:
-                await listener.close()
+    clock = Clock()
+    door, app = _application()
+    async with AsyncExitStack() as stack:
+        store = await Store.open(database_url)
+        stack.push_async_callback(store.aclose)
+        host = await stack.enter_async_context(plugin_host())
+        services = await _services(store, host, folder, clock, None, PLENTY)
+        stack.push_async_callback(services.limiter.aclose)
+        services = msgspec.structs.replace(services, people=world.people, users=world.users)
+        door.open(services)
+        stack.callback(door.close)
+        transport = httpx.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]
+        client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://parley.local"))
+        rest = RestServer(app, client, services, clock)
+        for tenant_id in (PARK, LAKE):
+            rest.keys[tenant_id] = (await services.keys.create(tenant_id, "everything", EVERY_SCOPE)).key
+        sock = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        listener = HttpListener(app, sock)
+        stack.push_async_callback(listener.close)
+        yield Site(f"http://127.0.0.1:{sock.getsockname()[1]}", rest, world)
 
 
 __all__ = ["LAKE", "PARK", "Browser", "Site", "running_site"]
