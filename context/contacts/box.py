@@ -193,7 +193,7 @@ class ContextBox(msgspec.Struct, frozen=True, kw_only=True):
     history: tuple[HistoryEntry, ...] = ()
     turns: tuple[Turn, ...] = ()
     summary: str = ""
-    attribution: Attribution = Attribution()
+    attribution: Attribution = msgspec.field(default_factory=Attribution)
     activity_ms: int = 0
     stale_ms: int = 0
 

@@ -22,7 +22,9 @@ from context.contacts.view import BUDGET_TOKENS, ContextView, viewed
 from context.errors import ContextError
 from context.events.event import Event, EventType
 from context.events.outbox import publish
+from context.security.audit import AuditLog, Detail, Entry
 from context.store.database import Store
+from context.store.transaction import TenantTransaction
 
 
 class VersionNotFoundError(ContextError):
@@ -76,6 +78,7 @@ class ContextBoxes:
         self._country_of = country_of
         self._now_ms = now_ms
         self._wake = wake
+        self._audit = AuditLog(store, now=lambda: now_ms() / 1_000)
 
     async def get(self, tenant_id: str, contact_id: str) -> ContextBox:
         """The box as it is now; a new one of version 0 for a contact of whom nothing is known."""
@@ -137,9 +140,7 @@ class ContextBoxes:
         whatever is there. Raises BoxConflictError, and what `change` raises; then nothing is changed.
         """
         async with self._store.tenant(tenant_id).writing() as transaction:
-            await contact_rows.lock(transaction)
-            before = await box_rows.load(transaction, await contact_rows.load(transaction, contact_id))
-            _require(before, expected_version)
+            before = await self._read_to_change(transaction, contact_id, expected_version)
             now_ms = self._now_ms()
             after = change(before)
             # Whoever works with a box keeps it fresh; asking for a change that changes nothing does not.
@@ -158,17 +159,19 @@ class ContextBoxes:
         reason: str,
         expected_version: int | None = None,
     ) -> ContextBox:
-        """The box in its next state. Raises IllegalTransitionError, which names the allowed ones, and
-        BoxConflictError."""
-        at_ms = self._now_ms()
-        return await self.change(
-            tenant_id,
-            contact_id,
-            lambda box: moved(box, to, actor=actor, reason=reason, at_ms=at_ms),
-            actor=actor,
-            what=f"state {to}",
-            expected_version=expected_version,
-        )
+        """The box in its next state. actor: an id, for the history and the audit log.
+
+        Raises IllegalTransitionError, which names the allowed states, and BoxConflictError.
+        """
+        async with self._store.tenant(tenant_id).writing() as transaction:
+            before = await self._read_to_change(transaction, contact_id, expected_version)
+            now_ms = self._now_ms()
+            after = touched(moved(before, to, actor=actor, reason=reason, at_ms=now_ms), now_ms)
+            stored = await box_rows.save(transaction, before, after, Writing(actor, f"state {to}", now_ms))
+            detail: Detail = {"from": before.state.value, "to": to.value, "version": stored.version}
+            await self._audit.write(transaction, Entry(actor, "context.state_changed", stored.contact_id, detail))
+        self._wake()
+        return stored
 
     async def handoff(
         self,
@@ -186,9 +189,7 @@ class ContextBoxes:
         Raises BoxConflictError.
         """
         async with self._store.tenant(tenant_id).writing() as transaction:
-            await contact_rows.lock(transaction)
-            before = await box_rows.load(transaction, await contact_rows.load(transaction, contact_id))
-            _require(before, expected_version)
+            before = await self._read_to_change(transaction, contact_id, expected_version)
             now_ms = self._now_ms()
             what = f"from {from_agent} to {to_agent}: {reason}"
             entry = HistoryEntry(HistoryKind.HANDOFF, now_ms, actor, what)
@@ -196,6 +197,8 @@ class ContextBoxes:
             stored = await box_rows.save(transaction, before, touched(happened(before, entry), now_ms), writing)
             package = packed(stored, from_agent=from_agent, to_agent=to_agent, reason=reason, at_ms=now_ms)
             await publish(transaction, _handed_off(package))
+            detail: Detail = {"version": package.version, "checksum": package.checksum}
+            await self._audit.write(transaction, Entry(actor, "context.handed_off", package.contact_id, detail))
         self._wake()
         return package
 
@@ -205,6 +208,8 @@ class ContextBoxes:
             await contact_rows.lock(transaction)
             writing = Writing(actor, "merge", self._now_ms())
             contact = await merging.merge(transaction, keep_id, other_id, writing)
+            detail: Detail = {"merged_id": other_id, "version": contact.version}
+            await self._audit.write(transaction, Entry(actor, "contact.merged", contact.id, detail))
         self._wake()
         return contact
 
@@ -216,10 +221,15 @@ class ContextBoxes:
             rows = await transaction.rows(tenant_memory, *where, order_by=(columns.type.asc(), columns.value.asc()))
         return [Memory(**{name: row[name] for name in Memory.__struct_fields__}) for row in rows]
 
-
-def _require(box: ContextBox, expected_version: int | None) -> None:
-    if expected_version is not None and expected_version != box.version:
-        raise BoxConflictError(f"version: {expected_version} was read, {box.version} is there now")
+    async def _read_to_change(
+        self, transaction: TenantTransaction, contact_id: str, expected_version: int | None
+    ) -> ContextBox:
+        """The box, which nobody else changes until the transaction ends. Raises BoxConflictError."""
+        await contact_rows.lock(transaction)
+        box = await box_rows.load(transaction, await contact_rows.load(transaction, contact_id))
+        if expected_version is not None and expected_version != box.version:
+            raise BoxConflictError(f"version: {expected_version} was read, {box.version} is there now")
+        return box
 
 
 def _handed_off(package: HandoffPackage) -> Event:

@@ -15,6 +15,7 @@ from context.contacts.contact import Contact, ContactConflictError
 from context.contacts.points import ContactPoint, ContactPointError, PointKind, email_point, external_point, phone_point
 from context.contacts.tables import contact_points, contacts
 from context.erasure.registry import Subject
+from context.security.audit import AuditLog, Entry
 from context.store.database import Store
 
 PAGE_LIMIT = 100
@@ -42,6 +43,7 @@ class ContactStore:
         self._store = store
         self._country_of = country_of
         self._now_ms = now_ms
+        self._audit = AuditLog(store, now=lambda: now_ms() / 1_000)
 
     def phone(self, tenant_id: str, text: str) -> ContactPoint:
         """A number as people of the tenant's country write it. Raises ContactPointError."""
@@ -85,15 +87,24 @@ class ContactStore:
             return await contact_rows.find_or_make(transaction, points, names=names, languages=languages, now_ms=now_ms)
 
     async def create(
-        self, tenant_id: str, points: tuple[ContactPoint, ...], *, names: tuple[str, ...], languages: tuple[str, ...]
+        self,
+        tenant_id: str,
+        points: tuple[ContactPoint, ...],
+        *,
+        names: tuple[str, ...],
+        languages: tuple[str, ...],
+        actor: str,
     ) -> Contact:
-        """A new contact with all of these points. Raises ContactConflictError when somebody has one of them."""
+        """A new contact with all of these points. actor: for the audit log. Raises ContactConflictError when somebody
+        has one of the points."""
         async with self._store.tenant(tenant_id).writing() as transaction:
             await contact_rows.lock(transaction)
             now_ms = self._now_ms()
             made = await contact_rows.make(transaction, names=names, languages=languages, now_ms=now_ms)
             whole = msgspec.structs.replace(made, points=tuple(sorted(points)))
-            return await contact_rows.save(transaction, made, whole, now_ms)
+            stored = await contact_rows.save(transaction, made, whole, now_ms)
+            await self._audit.write(transaction, Entry(actor, "contact.created", made.id))
+            return stored
 
     async def link_call(self, tenant_id: str, call_id: str, contact_id: str) -> None:
         """Say whose call it is. Raises ContactNotFoundError."""
@@ -103,19 +114,29 @@ class ContactStore:
             await contact_rows.link_call(transaction, call_id, contact.id, self._now_ms())
 
     async def change(
-        self, tenant_id: str, contact_id: str, change: Callable[[Contact], Contact], expected_version: int | None = None
+        self,
+        tenant_id: str,
+        contact_id: str,
+        change: Callable[[Contact], Contact],
+        *,
+        actor: str,
+        expected_version: int | None = None,
     ) -> Contact:
         """The contact after `change`, as stored.
 
-        expected_version: what the caller has read, None to change whatever is there. Raises ContactNotFoundError and
-        ContactConflictError (changed since, or a point that belongs to another contact).
+        actor: for the audit log. expected_version: what the caller has read, None to change whatever is there. Raises
+        ContactNotFoundError and ContactConflictError (changed since, or a point that belongs to another contact).
         """
         async with self._store.tenant(tenant_id).writing() as transaction:
             await contact_rows.lock(transaction)
             before = await contact_rows.load(transaction, contact_id)
             if expected_version is not None and expected_version != before.version:
                 raise ContactConflictError(f"version: {expected_version} was read, {before.version} is there now")
-            return await contact_rows.save(transaction, before, change(before), self._now_ms())
+            stored = await contact_rows.save(transaction, before, change(before), self._now_ms())
+            if stored.version != before.version:
+                detail = {"version": stored.version}
+                await self._audit.write(transaction, Entry(actor, "contact.changed", stored.id, detail))
+            return stored
 
     async def page(
         self, tenant_id: str, *, query: str = "", after: tuple[int, str] | None = None, limit: int = PAGE_LIMIT

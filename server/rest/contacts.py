@@ -128,7 +128,7 @@ class Contacts(Controller):
         principal: Principal,
         services: Services,
         page: PageQuery,
-        query: Annotated[
+        search: Annotated[
             str | None,
             Parameter(description="Part of a name, or a whole number, address or external id.", max_length=254),
         ] = None,
@@ -136,7 +136,9 @@ class Contacts(Controller):
         """The tenant's contacts, but those that were merged into another."""
         key = page.key(int, str)
         after = None if key is None else (int(key[0]), str(key[1]))
-        found = await services.contacts.page(tenant_of(principal), query=query or "", after=after, limit=page.limit + 1)
+        found = await services.contacts.page(
+            tenant_of(principal), query=search or "", after=after, limit=page.limit + 1
+        )
         return page.page(found, lambda contact: (contact.created_ms, contact.id), contact_view)
 
     @post("/", guards=[requires(Scope.CONTACTS_WRITE)], summary="Add a contact")
@@ -150,7 +152,7 @@ class Contacts(Controller):
         )
         try:
             made = await services.contacts.create(
-                tenant_id, points, names=tuple(data.names), languages=tuple(data.languages)
+                tenant_id, points, names=tuple(data.names), languages=tuple(data.languages), actor=principal.id
             )
         except ContactConflictError as error:
             raise _conflict(error) from error
@@ -176,9 +178,11 @@ class Contacts(Controller):
         before = await services.contacts.get(tenant_id, contact_id)
         check_if_match(request, contact_view(before))
         expected = before.version if "if-match" in request.headers else None
-        change = _change(services, tenant_id, data, actor_of(principal))
+        change = _change(services, tenant_id, data, principal.id)
         try:
-            changed = await services.contacts.change(tenant_id, contact_id, change, expected)
+            changed = await services.contacts.change(
+                tenant_id, contact_id, change, actor=principal.id, expected_version=expected
+            )
         except ContactConflictError as error:
             raise _conflict(error) from error
         return contact_view(changed)
@@ -202,7 +206,7 @@ class Contacts(Controller):
         tenant_id = tenant_of(principal)
         check_if_match(request, contact_view(await services.contacts.get(tenant_id, contact_id)))
         try:
-            merged = await services.boxes.merge(tenant_id, contact_id, data.other_id, actor=actor_of(principal))
+            merged = await services.boxes.merge(tenant_id, contact_id, data.other_id, actor=principal.id)
         except ContactConflictError as error:
             raise _conflict(error) from error
         return contact_view(merged)
@@ -230,7 +234,7 @@ class Contacts(Controller):
         check_if_match(request, contact_view(await services.contacts.get(tenant_id, contact_id)))
         subject = await services.contacts.subject(tenant_id, contact_id)
         try:
-            return _erasure_view(await services.erasures.erase(tenant_id, subject))
+            return _erasure_view(await services.erasures.erase(tenant_id, subject, actor=principal.id))
         except SubjectInCallError as error:
             raise Problem(409, error.code, str(error)) from error
 
@@ -251,11 +255,6 @@ def contact_view(contact: Contact) -> ContactView:
         created_at=_instant(contact.created_ms),
         updated_at=_instant(contact.updated_ms),
     )
-
-
-def actor_of(principal: Principal) -> str:
-    """Who does it, for histories."""
-    return f"{principal.kind.value}:{principal.id}"
 
 
 def _change(services: Services, tenant_id: str, data: ContactChange, actor: str) -> Callable[[Contact], Contact]:

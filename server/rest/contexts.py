@@ -22,7 +22,7 @@ from context.contacts.states import BoxState, IllegalTransitionError
 from context.contacts.view import BUDGET_TOKENS, ContextView
 from context.security.principal import Principal, Scope
 from server.rest.auth import requires, tenant_of
-from server.rest.contacts import ContactId, actor_of
+from server.rest.contacts import ContactId
 from server.rest.etags import check_if_match
 from server.rest.paging import Page, PageQuery
 from server.rest.problems import Problem, not_found
@@ -152,7 +152,7 @@ class Contexts(Controller):
                 tenant_id,
                 contact_id,
                 data.to,
-                actor=actor_of(principal),
+                actor=principal.id,
                 reason=data.reason,
                 expected_version=expected,
             )
@@ -181,7 +181,7 @@ class Contexts(Controller):
                 from_agent=data.from_agent,
                 to_agent=data.to_agent,
                 reason=data.reason,
-                actor=actor_of(principal),
+                actor=principal.id,
                 expected_version=expected,
             )
         except BoxConflictError as error:

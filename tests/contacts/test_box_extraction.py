@@ -157,7 +157,7 @@ def test_of_sentiments_the_last_twenty_are_kept() -> None:
     assert [round(felt.value * 100) for felt in box.sentiment] == list(range(5, 25))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(BOXES, st.sampled_from([call_payload(), quiet_call("call-2"), quiet_call("call-3", outcome="partial")]))
 def test_a_call_told_twice_is_told_once(box: ContextBox, payload: dict[str, object]) -> None:
     report = call_report(payload, NOW_S)
@@ -178,7 +178,7 @@ def test_compaction_keeps_the_newest_sixty_percent_and_a_summary() -> None:
     assert compacted(box) == small
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(BOXES)
 def test_compaction_loses_no_fact_promise_or_open_slot(box: ContextBox) -> None:
     small = compacted(box, turns_limit=3)

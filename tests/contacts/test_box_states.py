@@ -85,6 +85,7 @@ def test_going_on_takes_listed_steps_only_and_never_leads_back(start: BoxState, 
     here = start
     for entry in box.history:
         assert entry.from_state is here
+        assert entry.to_state is not None
         assert entry.to_state in TRANSITIONS[here]
         here = entry.to_state
     assert here is box.state

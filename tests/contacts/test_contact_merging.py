@@ -103,7 +103,7 @@ async def test_another_tenants_contact_cannot_be_merged(
         assert await transaction.count(tenant_memory) == 0
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(BOXES, BOXES)
 def test_a_merged_box_holds_everything_that_either_held(one: ContextBox, other: ContextBox) -> None:
     both = merged_box(one, other)

@@ -99,10 +99,10 @@ async def test_of_two_who_change_a_contact_the_second_is_told(contacts: ContactS
     def named(name: str):
         return lambda contact: msgspec.structs.replace(contact, names=(name,))
 
-    changed = await contacts.change(TENANT, marie.id, named("Marie Curie"), expected_version=marie.version)
+    changed = await contacts.change(TENANT, marie.id, named("Marie Curie"), actor="u", expected_version=marie.version)
     assert changed.version == marie.version + 1
     with pytest.raises(ContactConflictError, match="was read"):
-        await contacts.change(TENANT, marie.id, named("Maria"), expected_version=marie.version)
+        await contacts.change(TENANT, marie.id, named("Maria"), actor="u", expected_version=marie.version)
     assert (await contacts.get(TENANT, marie.id)).names == ("Marie Curie",)
 
 
@@ -111,13 +111,15 @@ async def test_a_number_of_somebody_else_cannot_be_taken(contacts: ContactStore)
     pierre = await contacts.find_or_make(TENANT, (external_point("crm-7"),))
     point = contacts.phone(TENANT, PHONE)
     with pytest.raises(ContactConflictError, match=marie.id):
-        await contacts.change(TENANT, pierre.id, lambda contact: changed_points(contact, PointKind.PHONE, (point,)))
+        await contacts.change(
+            TENANT, pierre.id, lambda contact: changed_points(contact, PointKind.PHONE, (point,)), actor="u"
+        )
     assert (await contacts.get(TENANT, pierre.id)).external_ids == ("crm-7",)
 
 
 async def test_a_number_that_is_given_up_is_free_for_somebody_else(contacts: ContactStore) -> None:
     marie = await contacts.find_or_make(TENANT, (contacts.phone(TENANT, PHONE),))
-    await contacts.change(TENANT, marie.id, lambda contact: changed_points(contact, PointKind.PHONE, ()))
+    await contacts.change(TENANT, marie.id, lambda contact: changed_points(contact, PointKind.PHONE, ()), actor="u")
     pierre = await contacts.find_or_make(TENANT, (contacts.phone(TENANT, PHONE),))
     assert pierre.id != marie.id
 

@@ -25,14 +25,14 @@ def full_box(turns: int = 40) -> ContextBox:
     return but(said(box, spoken), summary="caller: I had three appointments before.")
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(BOXES, st.integers(0, 3_000))
 def test_the_view_never_costs_more_than_its_budget(box: ContextBox, budget: int) -> None:
     view = viewed(box, budget)
     assert view.tokens == count_tokens(view.text) <= budget
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(BOXES, st.integers(30, 1_500))
 def test_nothing_less_important_stands_where_something_more_important_was_left_out(
     box: ContextBox, budget: int
@@ -44,7 +44,7 @@ def test_nothing_less_important_stands_where_something_more_important_was_left_o
     assert shown == sorted(shown)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(BOXES)
 def test_with_room_enough_nothing_is_left_out(box: ContextBox) -> None:
     view = viewed(box, 1_000_000)

@@ -16,8 +16,8 @@ from context.events.tables import events
 from context.store.database import Store
 from tests.contacts.someone import BOXES, COMMITMENTS, FACTS, NOW_MS, OPEN_SLOTS, PHONE, TENANT, TURNS
 
-FEW = 40
-"""Boxes are large: what one of them does not show, forty do."""
+FEW = 25
+"""Boxes are large: what one of them does not show, twenty-five do."""
 
 STEPS = st.lists(st.one_of(FACTS, COMMITMENTS, OPEN_SLOTS, TURNS), max_size=25)
 
