@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -254,7 +255,7 @@ class Accounts:
                 await end_sessions_of(transaction, user_id)
         return account_of({**row, "state": state.value})
 
-    async def export(self, user_id: str) -> dict[str, object]:
+    async def export(self, user_id: str) -> dict[str, Any]:
         """Everything kept about a person, as plain JSON, without what opens a door. Raises UserNotFoundError."""
         async with reading_people(self._store) as transaction:
             row = await require_user(transaction, user_id)

@@ -168,6 +168,10 @@ class _Form(OAuth2Request):
         return self._fields
 
 
+# Authlib brings partial types of its own, which its documented way of subclassing does not fit.
+# pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
+
+
 class Provider(AuthorizationServer):
     """The provider. issuer: its address. redirect_uris: what our client registered."""
 
@@ -335,7 +339,7 @@ class _Issuer(IssuerParameter):
 def provider_app(provider: Provider) -> Litestar:
     """The provider over HTTP."""
 
-    def sent(answer: _Response) -> Response[bytes]:
+    def sent(answer: Any) -> Response[bytes]:
         body = answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body or {})
         return Response(body, status_code=answer.status, headers=answer.headers, media_type="application/json")
 

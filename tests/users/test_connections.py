@@ -1,4 +1,4 @@
-"""Connections to outside services, against a provider that rotates refresh tokens and ends a grant when one is reused."""
+"""Connections to outside services, against a provider that rotates refresh tokens and takes a reused one for theft."""
 
 import asyncio
 

@@ -1,6 +1,7 @@
 """Who works for a tenant: invitations, roles, the last administrator, what is kept about a person."""
 
 import asyncio
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -169,7 +170,7 @@ async def test_a_person_gets_a_copy_of_everything_and_leaves_without_a_trace_of_
     await world.person()
     grace = await world.person("grace@example.com", name="Grace Hopper", roles={"lake": Role.PILOT})
     await world.signed_in("grace@example.com")
-    copy = await world.accounts.export(grace.id)
+    copy: dict[str, Any] = await world.accounts.export(grace.id)
     assert "grace@example.com" in str(copy)
     assert [each["tenant_id"] for each in copy["memberships"]] == ["lake"]
     assert len(copy["sessions"]) == 1

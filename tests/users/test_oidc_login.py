@@ -202,7 +202,7 @@ async def test_a_token_that_the_provider_did_not_sign_is_refused(
             case "client secret":
                 made = jwt.encode({"alg": "HS256", "kid": kid}, claims, OctKey.import_key(CLIENT_SECRET))
             case "unsigned":
-                made = jwt.encode({"alg": "none"}, claims, None, algorithms=["none"])
+                made = jwt.encode({"alg": "none"}, claims, OctKey.import_key("none"), algorithms=["none"])
             case "none at all":
                 made = None
             case _:
