@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import psycopg
 import pytest
 
@@ -46,6 +45,18 @@ SETTINGS = {
     "synchronous_commit": "on",
 }
 
+FINGERPRINT = """
+SELECT md5(string_agg(concat_ws(' ', n.nspname, c.relname, c.relkind, c.relrowsecurity, a.attname, a.atttypid,
+    a.attnotnull, p.polname), ';' ORDER BY n.nspname, c.relname, a.attnum, p.polname))
+FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid LEFT JOIN pg_attribute a ON a.attrelid = c.oid
+LEFT JOIN pg_policy p ON p.polrelid = c.oid
+WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+"""
+"""Changes with any table, column, index or policy of a database."""
+
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+
 SCRIPT = """
 set -e
 trap '' HUP INT TERM
@@ -61,11 +72,14 @@ rm -rf "$FOLDER"
 """Runs beside the tests and stops the cluster when their end of the pipe closes, however that comes about."""
 
 
-class PostgresServer(msgspec.Struct, frozen=True):
+class PostgresServer:
     """A running cluster. folder: where its socket is."""
 
-    folder: Path
-    numbers: Iterator[int]
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._numbers = itertools.count(1)
+        self._empty: list[str] = []
+        self._fingerprint: tuple[object, ...] = ()
 
     def url(self, database: str) -> str:
         """SQLAlchemy address of a database, as Parley's role."""
@@ -77,7 +91,7 @@ class PostgresServer(msgspec.Struct, frozen=True):
 
     def create(self, template: str = "template1") -> str:
         """Make a database that Parley's role owns; its name."""
-        name = f"test_{next(self.numbers)}"
+        name = f"test_{next(self._numbers)}"
         self._execute(f"CREATE DATABASE {name} OWNER {ROLE} TEMPLATE {template}")
         return name
 
@@ -85,15 +99,50 @@ class PostgresServer(msgspec.Struct, frozen=True):
         """Remove a database, also when a test left connections open."""
         self._execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
+    def take(self) -> str:
+        """A migrated database without rows: one that a test gave back, else a new one; its name."""
+        return self._empty.pop() if self._empty else self.create(TEMPLATE)
+
+    def give_back(self, database: str) -> None:
+        """Empty a database for the next test, which takes a tenth of the time of a new one.
+
+        One whose tables were changed is dropped, and so are databases that are named after it.
+        """
+        beside = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+        for (name,) in self._execute(beside, f"{database}_"):
+            self.drop(str(name))
+        self._execute(OTHERS, database)
+        if self._shape(database) != self._fingerprint:
+            return self.drop(database)
+        with psycopg.connect(self.plain_url(database, "postgres")) as connection:
+            connection.execute("SET session_replication_role = replica")  # rows go in any order
+            for (table,) in connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchall():
+                if table != "alembic_version":
+                    connection.execute(f'DELETE FROM "{table}"'.encode())
+            connection.execute("SELECT setval(format('%I', sequencename), start_value, false) FROM pg_sequences")
+        self._empty.append(database)
+
+    def _shape(self, database: str) -> tuple[object, ...]:
+        with psycopg.connect(self.plain_url(database, "postgres"), autocommit=True) as connection:
+            tables = connection.execute(FINGERPRINT.encode()).fetchone()
+            try:
+                return (tables, connection.execute("SELECT version_num FROM alembic_version").fetchone())
+            except psycopg.errors.UndefinedTable:
+                return (tables, None)
+
     def prepare(self) -> None:
         """Make the role and the template."""
         self._execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB NOSUPERUSER NOBYPASSRLS")
         self._execute(f"CREATE DATABASE {TEMPLATE} OWNER {ROLE}")
         asyncio.run(_migrate(self.url(TEMPLATE)))
+        self._fingerprint = self._shape(TEMPLATE)
 
-    def _execute(self, statement: str) -> None:
+    def _execute(self, statement: str, *values: str) -> list[tuple[object, ...]]:
         with psycopg.connect(self.plain_url("postgres", "postgres"), autocommit=True) as connection:
-            connection.execute(statement.encode())
+            cursor = connection.execute(statement.encode(), values or None)
+            return cursor.fetchall() if cursor.description else []
 
 
 async def _migrate(url: str) -> None:
@@ -134,7 +183,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         if process.stdout.readline() != b"ready\n":
             logs = [path.read_text(errors="replace") for path in sorted(folder.glob("*.log"))]
             pytest.fail("Postgres did not start:\n" + "\n".join(logs))
-        server = PostgresServer(folder, itertools.count(1))
+        server = PostgresServer(folder)
         server.prepare()
         yield server
     finally:
@@ -147,9 +196,9 @@ def postgres_server() -> Iterator[PostgresServer]:
 @pytest.fixture
 def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """A migrated Postgres database of this test's own."""
-    database = postgres_server.create(TEMPLATE)
+    database = postgres_server.take()
     yield postgres_server.url(database)
-    postgres_server.drop(database)
+    postgres_server.give_back(database)
 
 
 @pytest.fixture

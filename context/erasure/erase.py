@@ -20,6 +20,7 @@ from context.erasure.recordings import RecordingFiles
 from context.erasure.registry import PersonalDataRegistry, Subject
 from context.erasure.subject import require_no_live_call, with_all_calls
 from context.erasure.tables import erasures
+from context.security.audit import AuditLog, Entry
 from context.store.database import Store
 from context.store.scrub import scrub, size_bytes
 from context.store.transaction import Row
@@ -90,9 +91,10 @@ class Erasures:
         self._registry = registry
         self._now_s = now_s
         self._scrub_limit_bytes = scrub_limit_bytes
+        self._audit = AuditLog(store, now=now_s)
 
-    async def erase(self, tenant_id: str, subject: Subject) -> Certificate:
-        """Erase a person. Erasing again finds nothing and gives the same certificate.
+    async def erase(self, tenant_id: str, subject: Subject, *, actor: str) -> Certificate:
+        """Erase a person. Erasing again finds nothing and gives the same certificate. actor: for the audit log.
 
         Raises SubjectInCallError, and StoreError; what was begun then goes on with `resume`.
         """
@@ -113,6 +115,9 @@ class Erasures:
                 "completed_at_ms": None if before is None or any(erased.values()) else before["completed_at_ms"],
             }
             await transaction.upsert(erasures, row)
+            if before is None or any(erased.values()):
+                detail = {name.replace(" ", "_"): rows for name, rows in erased.items()}
+                await self._audit.write(transaction, Entry(actor, "contact.erased", key, detail))
         await self._remove_files(tenant_id, key)
         if await asyncio.to_thread(size_bytes, self._store) > self._scrub_limit_bytes:
             return await self._certificate(tenant_id, key)

@@ -44,8 +44,3 @@ class RecordingFiles:
             return []  # no call of ours: an id from outside must not reach other folders
         found = self._folder.glob(f"{glob.escape(call_id)}.*")
         return [path for path in found if path.is_file()]
-
-
-def call_of(name: str) -> str:
-    """The id of the call that a file is of."""
-    return name.split(".", 1)[0]

@@ -55,10 +55,10 @@ class RetentionJob:
     async def run(self, now_s: float) -> Forgotten:
         """Forget what is too old at `now_s` (seconds since the epoch). Raises StoreError."""
         async with self._store.reading_every_tenant() as transaction:
-            rows = await transaction.rows(calls, columns=[calls.c.tenant_id.distinct()])
+            tenants = await transaction.distinct(calls, calls.c.tenant_id)
         forgotten, files = dict[str, int](), 0
-        days = {row["tenant_id"]: self._history_days(row["tenant_id"]) for row in rows}
-        for tenant_id, kept_days in sorted(days.items()):
+        days = {tenant_id: self._history_days(tenant_id) for tenant_id in tenants}
+        for tenant_id, kept_days in days.items():
             if kept_days is not None:
                 count, removed = await self._forget(tenant_id, int(now_s) - kept_days * DAY_S)
                 forgotten[tenant_id] = count

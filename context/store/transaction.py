@@ -49,6 +49,11 @@ class Statements:
         found = await self.rows(table, *where, limit=1)
         return found[0] if found else None
 
+    async def distinct(self, table: sa.Table, column: sa.Column[Any], *where: sa.ColumnElement[bool]) -> Sequence[Any]:
+        """The different values of a column of `table` in the rows that meet every condition, in order."""
+        query = sa.select(column).select_from(table).where(*self._scope(table), *where).distinct().order_by(column)
+        return (await self._connection.execute(query)).scalars().all()
+
     async def count(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
         """How many rows meet every condition."""
         query = sa.select(sa.func.count()).select_from(table).where(*self._scope(table), *where)

@@ -29,6 +29,8 @@ from context.erasure.recordings import RecordingFiles
 from context.erasure.registry import Subject
 from context.erasure.tables import erasures
 from context.home import Home
+from context.security.audit import AuditLog
+from context.security.tables import audit_entries
 from context.store.database import Store
 from context.store.schema import whole_schema
 from context.store.transaction import Row, TenantTransaction
@@ -37,6 +39,8 @@ from tests.postgres_server import TEMPLATE, PostgresServer
 from tests.store.a_person import CALL_S, EMAIL, NAME, PHONE, SAID, files_with_traces, move_in, wall_clock_s
 
 EVERYTHING = all_personal_data(wall_clock_s)
+ON_SQLITE = pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+"""For what both databases do alike, and what is about SQLite's file."""
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +116,7 @@ async def every_row(store: Store) -> str:
     return repr(found)
 
 
+@ON_SQLITE
 async def test_before_it_the_person_is_in_the_database_the_recordings_and_the_event_logs(
     store: Store, home: Home, subject: Subject
 ) -> None:
@@ -126,7 +131,7 @@ async def test_before_it_the_person_is_in_the_database_the_recordings_and_the_ev
 
 
 async def test_after_it_no_byte_of_the_home_names_the_person(store: Store, home: Home, subject: Subject) -> None:
-    certificate = await erasures_of(store, home).erase(CLINIC.id, subject)
+    certificate = await erasures_of(store, home).erase(CLINIC.id, subject, actor="pilot:7")
     assert certificate.state is ErasureState.COMPLETED
     assert files_with_traces(home.root) == set()
     rows = await every_row(store)
@@ -135,7 +140,7 @@ async def test_after_it_no_byte_of_the_home_names_the_person(store: Store, home:
 
 
 async def test_what_a_bill_needs_stays_and_so_do_other_people(store: Store, home: Home, subject: Subject) -> None:
-    await erasures_of(store, home).erase(CLINIC.id, subject)
+    await erasures_of(store, home).erase(CLINIC.id, subject, actor="pilot:7")
     calls = CallStore(store)
     hers, others = await calls.get(CLINIC.id, "call1"), await calls.get(CLINIC.id, "other1")
     assert hers is not None
@@ -148,16 +153,17 @@ async def test_what_a_bill_needs_stays_and_so_do_other_people(store: Store, home
     assert [booking.name for booking in await desk.of_call("other1")] == ["Paul Durand"]
 
 
+@ON_SQLITE
 async def test_appointments_to_come_are_given_back(store: Store, home: Home, subject: Subject) -> None:
     desk = StoredBookingDesk(store, CLINIC, lambda: NOW)
     before = {slot.hour for slot in await desk.free_slots("cleaning", TUESDAY)}
-    await erasures_of(store, home).erase(CLINIC.id, subject)
+    await erasures_of(store, home).erase(CLINIC.id, subject, actor="pilot:7")
     assert {slot.hour for slot in await desk.free_slots("cleaning", TUESDAY)} - before >= {9, 14}
     assert await desk.of_call("call1") == []
 
 
 async def test_the_certificate_counts_and_names_nobody(store: Store, home: Home, subject: Subject) -> None:
-    certificate = await erasures_of(store, home).erase(CLINIC.id, subject)
+    certificate = await erasures_of(store, home).erase(CLINIC.id, subject, actor="pilot:7")
     counts = certificate.counts
     assert set(counts) == {*(provider.name for provider in EVERYTHING.providers), "recordings"}
     assert (counts["calls"], counts["bookings"], counts["recordings"], counts["webhooks"]) == (2, 2, 4, 1)
@@ -172,37 +178,50 @@ async def test_the_certificate_counts_and_names_nobody(store: Store, home: Home,
 
 
 async def test_erasing_twice_is_erasing_once(store: Store, home: Home, subject: Subject) -> None:
-    once = await erasures_of(store, home).erase(CLINIC.id, subject)
+    once = await erasures_of(store, home).erase(CLINIC.id, subject, actor="pilot:7")
     rows = await every_row(store)
     later = Erasures(store, home.recordings, EVERYTHING, lambda: wall_clock_s() + 60)
-    assert await later.erase(CLINIC.id, subject) == once
-    assert await later.erase(CLINIC.id, Subject(subject.contact_id)) == once
+    assert await later.erase(CLINIC.id, subject, actor="pilot:7") == once
+    assert await later.erase(CLINIC.id, Subject(subject.contact_id), actor="pilot:7") == once
     assert await later.certificate(CLINIC.id, subject.contact_id) == once
     assert await every_row(store) == rows
     assert await later.resume() == []
 
 
+@ON_SQLITE
+async def test_the_audit_log_tells_who_erased_whom_without_naming_them(
+    store: Store, home: Home, subject: Subject
+) -> None:
+    certificate = await erasures_of(store, home).erase(CLINIC.id, subject, actor="pilot:7")
+    async with store.tenant(CLINIC.id).reading() as transaction:
+        (entry,) = await transaction.rows(audit_entries, audit_entries.c.action == "contact.erased")
+    assert (entry["actor"], entry["target"]) == ("pilot:7", certificate.subject_hash)
+    assert (await AuditLog(store).verify(CLINIC.id)).sound
+
+
+@ON_SQLITE
 async def test_the_contact_is_not_found_any_more(store: Store, home: Home, subject: Subject) -> None:
-    await erasures_of(store, home).erase(CLINIC.id, subject)
+    await erasures_of(store, home).erase(CLINIC.id, subject, actor="pilot:7")
     with pytest.raises(ContactNotFoundError):
         await ContactStore(store).subject(CLINIC.id, subject.contact_id)
 
 
 async def test_another_tenants_person_with_the_same_number_stays(store: Store, home: Home, subject: Subject) -> None:
     await CallStore(store).begin("bakery", "call9", started_at=1.0, language="fr", details=CallDetails(caller=PHONE))
-    await erasures_of(store, home).erase(CLINIC.id, subject)
+    await erasures_of(store, home).erase(CLINIC.id, subject, actor="pilot:7")
     found = await CallStore(store).find("bakery", "call9")
     assert found is not None
     assert found.details.caller == PHONE
 
 
+@ON_SQLITE
 async def test_a_person_who_is_in_a_call_is_not_erased_half(store: Store, home: Home, subject: Subject) -> None:
     await CallStore(store).begin(
         CLINIC.id, "live", started_at=NOW.timestamp(), language="fr", details=CallDetails(caller=PHONE)
     )
     rows = await every_row(store)
     with pytest.raises(SubjectInCallError, match="call live"):
-        await erasures_of(store, home).erase(CLINIC.id, subject)
+        await erasures_of(store, home).erase(CLINIC.id, subject, actor="pilot:7")
     assert await every_row(store) == rows
     assert (home.recordings / "call1.wav").is_file()
 
@@ -251,7 +270,7 @@ MOMENTS = 14
 """Four transactions with two moments each, four files, writing the disk anew, emptying the log."""
 
 
-@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+@ON_SQLITE
 @pytest.mark.parametrize("moment", range(MOMENTS))
 async def test_killed_at_any_moment_it_is_finished_at_the_next_start(
     store: Store, home: Home, subject: Subject, moment: int
@@ -260,14 +279,14 @@ async def test_killed_at_any_moment_it_is_finished_at_the_next_start(
     with pytest.MonkeyPatch.context() as patch:
         fitted(patch, Fuse(moment))
         with pytest.raises(Killed):
-            await erasures_of(store, home).erase(CLINIC.id, subject)
+            await erasures_of(store, home).erase(CLINIC.id, subject, actor="pilot:7")
     restarted = erasures_of(store, home)
     finished = await restarted.resume()
     if not finished and await restarted.certificate(CLINIC.id, subject.contact_id) is None:
         # Nothing was begun, so nothing was promised: everything is as it was.
         assert moment == 0
         assert await every_row(store) == rows_before
-        finished = [await restarted.erase(CLINIC.id, subject)]
+        finished = [await restarted.erase(CLINIC.id, subject, actor="pilot:7")]
     assert files_with_traces(home.root) == set()
     certificate = await restarted.certificate(CLINIC.id, subject.contact_id)
     assert isinstance(certificate, Certificate)
@@ -276,20 +295,20 @@ async def test_killed_at_any_moment_it_is_finished_at_the_next_start(
     assert await restarted.resume() == []
 
 
-@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+@ON_SQLITE
 async def test_there_are_as_many_moments_as_the_test_of_them_says(
     store: Store, home: Home, subject: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fuse = Fuse(1000)
     fitted(monkeypatch, fuse)
-    await erasures_of(store, home).erase(CLINIC.id, subject)
+    await erasures_of(store, home).erase(CLINIC.id, subject, actor="pilot:7")
     assert 1000 - fuse.left == MOMENTS
 
 
-@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+@ON_SQLITE
 async def test_a_big_database_is_written_anew_by_the_housekeeping(store: Store, home: Home, subject: Subject) -> None:
     big = Erasures(store, home.recordings, EVERYTHING, wall_clock_s, scrub_limit_bytes=1000)
-    waiting = await big.erase(CLINIC.id, subject)
+    waiting = await big.erase(CLINIC.id, subject, actor="pilot:7")
     assert (waiting.state, waiting.completed_at_ms) == (ErasureState.FILES_REMOVED, None)
     assert PHONE not in await every_row(store)
     assert not (home.recordings / "call1.wav").exists()
@@ -298,6 +317,7 @@ async def test_a_big_database_is_written_anew_by_the_housekeeping(store: Store, 
     assert files_with_traces(home.root) == set()
 
 
+@ON_SQLITE
 async def test_an_export_holds_everything_with_the_recordings_and_is_private(
     store: Store, home: Home, subject: Subject, tmp_path: Path
 ) -> None:
@@ -318,6 +338,7 @@ async def test_an_export_holds_everything_with_the_recordings_and_is_private(
         assert exported[name], name
 
 
+@ON_SQLITE
 async def test_an_export_never_replaces_a_file(store: Store, home: Home, subject: Subject, tmp_path: Path) -> None:
     target = tmp_path / "zoe.zip"
     target.write_text("older")
