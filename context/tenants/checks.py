@@ -1,6 +1,6 @@
 """What a tenant's file must hold beyond its types: codes that exist, hours that make sense, whole texts.
 
-Each check yields the path of the value and what is allowed there. Called by `context.tenants.files`
+Each check yields the path of the value and what is allowed there. Called by `context.tenants.tenant_file`
 on a file that already has the right shape.
 """
 

@@ -1,6 +1,6 @@
 """A tenant's configuration as plain data: who it is, its facts, its policies.
 
-Loaded from YAML by `context.tenants.files`; read by agents (what to say), telephony (which tenant a
+Loaded from YAML by `context.tenants.tenant_file`; read by agents (what to say), telephony (which tenant a
 key or number belongs to) and server. Field errors name the path, the value and what is allowed.
 """
 

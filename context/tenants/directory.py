@@ -15,8 +15,8 @@ import msgspec
 import structlog
 
 from context.errors import ContextError, TenantFileError
-from context.located_yaml import Fault
 from context.tenants.checks import Check
+from context.tenants.claims import Claims
 from context.tenants.config import TenantConfig
 from context.tenants.errors import TenantSuspendedError, UnknownTenantError
 from context.tenants.folder import FileTenant, TenantFolder
@@ -262,7 +262,7 @@ class TenantDirectory:
             tenant_id: TenantEntry(row.config, row.state, Source.STORE, row.version)
             for tenant_id, row in self._rows.items()
         }
-        claims = _Claims()
+        claims = Claims()
         for entry in stored.values():
             claims.take(entry.config, f"the tenant {entry.config.id!r} of the database")
         clashes: list[TenantFileError] = []
@@ -373,31 +373,3 @@ class TenantNotPreparedError(ContextError):
     """A valid tenant that the server cannot serve: an engine that does not exist here, for example."""
 
     code = "tenant_not_prepared"
-
-
-class _Claims:
-    """What one tenant has and no other may have: its id, its numbers, its keys."""
-
-    def __init__(self) -> None:
-        self._ids: dict[str, str] = {}
-        self._numbers: dict[str, str] = {}
-        self._keys: dict[str, str] = {}
-
-    def take(self, tenant: TenantConfig, owner: str) -> None:
-        """Note what a tenant has. owner: how to name it to the operator."""
-        self._ids[tenant.id] = owner
-        self._numbers.update(dict.fromkeys(tenant.numbers, owner))
-        self._keys.update(dict.fromkeys(tenant.keys, owner))
-
-    def clash(self, tenant: TenantConfig) -> Fault | None:
-        """What this tenant shares with another one and must not."""
-        if tenant.id in self._ids:
-            return Fault(0, "$.id", f"$.id: {self._ids[tenant.id]} has this id already")
-        for at, number in enumerate(tenant.numbers):
-            if number in self._numbers:
-                path = f"$.numbers[{at}]"
-                return Fault(0, path, f"{path}: {number} reaches {self._numbers[number]} already")
-        for key in tenant.keys:
-            if key in self._keys:
-                return Fault(0, "$.keys", f"$.keys: a key opens {self._keys[key]} already")
-        return None

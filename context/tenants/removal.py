@@ -17,8 +17,10 @@ import msgspec
 import sqlalchemy as sa
 
 from context.calls.tables import calls
+from context.erasure.recordings import RecordingFiles
 from context.security.audit import AuditLog, Entry
 from context.security.tables import THE_SERVER
+from context.security.vault import Vault
 from context.store.database import Store
 from context.store.schema import whole_schema
 from context.store.transaction import Row, TenantTransaction
@@ -33,11 +35,12 @@ PIECE_ROWS = 500
 SWEEP_DAYS = 2
 """How long after a removal late rows are looked for."""
 
-RECORDINGS_STEP = "recordings"
+BELONGINGS_STEP = "belongings"
 
 
 class RemovalCertificate(msgspec.Struct, frozen=True):
-    """What proves that a tenant was removed. rows: table -> how many. files: recordings and event logs.
+    """What proves that a tenant was removed. rows: table -> how many. files: recordings, event logs and secrets kept
+    outside the database.
 
     finished_at: aware, UTC. digest: SHA-256 of the other fields as sorted JSON.
     """
@@ -59,14 +62,14 @@ class Belongings(Protocol):
 
 
 class CallRecordings:
-    """The recordings and event logs of a tenant's calls, which bear the ids of the calls."""
+    """The recordings and event logs of a tenant's calls."""
 
     def __init__(self, store: Store, folder: Path) -> None:
         self._store = store
-        self._folder = folder
+        self._files = RecordingFiles(folder)
 
     async def remove(self, tenant_id: str) -> int:
-        """Remove the files of every call of the tenant."""
+        """Remove the files of every call of the tenant. Raises OSError."""
         removed, last = 0, ""
         while True:
             async with self._store.tenant(tenant_id).reading() as transaction:
@@ -80,18 +83,26 @@ class CallRecordings:
             if not rows:
                 return removed
             last = rows[-1]["call_id"]
-            removed += await asyncio.to_thread(self._unlink, [row["call_id"] for row in rows])
+            removed += await asyncio.to_thread(self._remove, [row["call_id"] for row in rows])
 
-    def _unlink(self, call_ids: Sequence[str]) -> int:
-        removed = 0
-        for call_id in call_ids:
-            # The id is compared, not matched as a pattern: one with a star in it must not reach other calls' files.
-            if not call_id or Path(call_id).name != call_id:
-                continue
-            for path in [p for p in self._folder.glob(f"{_literal(call_id)}.*") if p.is_file()]:
-                path.unlink(missing_ok=True)
-                removed += 1
-        return removed
+    def _remove(self, call_ids: Sequence[str]) -> int:
+        names = self._files.of_calls(call_ids)
+        self._files.remove(names)
+        return len(names)
+
+
+class VaultSecrets:
+    """A tenant's secrets, which another service may keep."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    async def remove(self, tenant_id: str) -> int:
+        """Remove every secret. Raises ContextError when the service does not answer."""
+        names = await self._vault.names(tenant_id)
+        for name in names:
+            await self._vault.delete(tenant_id, name)
+        return len(names)
 
 
 class TenantRemoval:
@@ -163,7 +174,7 @@ class TenantRemoval:
     async def _remove_files(self, tenant_id: str) -> None:
         removed = sum([await belongings.remove(tenant_id) for belongings in self._belongings])
         async with self._store.tenant(tenant_id).writing() as transaction:
-            await _count(transaction, RECORDINGS_STEP, removed)
+            await _count(transaction, BELONGINGS_STEP, removed)
 
     async def _empty(self, table: sa.Table, tenant_id: str) -> None:
         """Remove the tenant's rows of a table, piece by piece, and count them."""
@@ -190,7 +201,7 @@ class TenantRemoval:
                 if await transaction.count(table):
                     return None
             steps = {step["step"]: step["removed"] for step in await transaction.rows(removal_steps)}
-            files = steps.pop(RECORDINGS_STEP, 0)
+            files = steps.pop(BELONGINGS_STEP, 0)
             certificate = _signed(
                 RemovalCertificate(tenant_id, actor, self._now().astimezone(dt.UTC), dict(sorted(steps.items())), files)
             )
@@ -228,8 +239,3 @@ def _signed(certificate: RemovalCertificate) -> RemovalCertificate:
 def is_genuine(certificate: RemovalCertificate) -> bool:
     """Whether the digest fits the rest."""
     return _signed(msgspec.structs.replace(certificate, digest="")) == certificate
-
-
-def _literal(name: str) -> str:
-    """`name` for a glob, with nothing in it that stands for anything else."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

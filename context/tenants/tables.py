@@ -31,7 +31,7 @@ removal_steps = sa.Table(
     "removal_steps",
     metadata,
     sa.Column("tenant_id", sa.String, primary_key=True),
-    sa.Column("step", sa.String, primary_key=True, comment="A table, or recordings"),
+    sa.Column("step", sa.String, primary_key=True, comment="A table, or belongings"),
     sa.Column("removed", sa.BigInteger, nullable=False),
     comment="What was removed so far of tenants that are being deleted",
 )

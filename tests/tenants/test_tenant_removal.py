@@ -82,14 +82,19 @@ class Office:
 
 
 @pytest.fixture
-async def office(store_on_each: Store, tmp_path: Path) -> Office:
-    office = Office(store_on_each, tmp_path)
+async def office(store: Store, tmp_path: Path) -> Office:
+    return await two_tenants(store, tmp_path)
+
+
+async def two_tenants(store: Store, folder: Path) -> Office:
+    office = Office(store, folder)
     await office.open("clinic", "+33142000001")
     await office.open("other", "+33142000002")
     return office
 
 
-async def test_nothing_is_left_of_it_and_its_neighbour_has_everything(office: Office) -> None:
+async def test_nothing_is_left_of_it_and_its_neighbour_has_everything(store_on_each: Store, tmp_path: Path) -> None:
+    office = await two_tenants(store_on_each, tmp_path)
     before = await office.rows("other")
     had = await office.rows("clinic")
     certificate = await office.removal().remove("clinic", actor="key-1")

@@ -35,7 +35,7 @@ def upgrade() -> None:
     op.create_table(
         "removal_steps",
         sa.Column("tenant_id", sa.String(), nullable=False),
-        sa.Column("step", sa.String(), nullable=False, comment="A table, or recordings"),
+        sa.Column("step", sa.String(), nullable=False, comment="A table, or belongings"),
         sa.Column("removed", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "step"),
         comment="What was removed so far of tenants that are being deleted",
