@@ -87,7 +87,7 @@ def verify(data: bytes) -> HandoffPackage:
     """The package that these bytes hold. Raises HandoffDamagedError when a byte differs from what was packed."""
     try:
         package = msgspec.json.decode(data, type=HandoffPackage)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         raise HandoffDamagedError(f"package: not a handoff package ({type(error).__name__})") from error
     if package.format != FORMAT:
         raise HandoffDamagedError(f"format: {package.format} is not known; {FORMAT} is")

@@ -6,6 +6,7 @@ A new package that keeps personal data is added here; a test finds tables that n
 from collections.abc import Callable
 
 from context.contacts.personal_data import BoxData, ContactData
+from context.contacts.spoken_words import WordsInBoxes
 from context.conversations.personal_data import ConversationPersonalData
 from context.erasure.bookings import BookingData
 from context.erasure.calls import CallData
@@ -17,7 +18,7 @@ from context.webhooks.personal_data import WebhookPersonalData
 
 def said_in_calls() -> tuple[PersonalData, ...]:
     """Who holds what was said in calls and grows old with them: for `context.erasure.retention`."""
-    return (CallData(), EventPersonalData(), WebhookPersonalData(), ConversationPersonalData())
+    return (CallData(), EventPersonalData(), WebhookPersonalData(), ConversationPersonalData(), WordsInBoxes())
 
 
 def all_personal_data(now_s: Callable[[], float]) -> PersonalDataRegistry:

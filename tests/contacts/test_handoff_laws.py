@@ -114,7 +114,7 @@ def test_json_that_only_means_the_same_is_not_the_package(box: ContextBox) -> No
         verify(msgspec.json.format(package, indent=1))
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"\xff", b'{"format":2}', b"null"])
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"\xff", b'{"format":2}', b"null", b'{"box":{"x":' + b"[" * 10**5])
 def test_what_is_no_package_is_refused(data: bytes) -> None:
     with pytest.raises(HandoffDamagedError):
         verify(data)
