@@ -1,8 +1,8 @@
 """A copy of everything an installation keeps, in one archive, made while the server runs.
 
-In it: the SQLite databases as they all were at one instant, recordings, tenant files, and the key files when asked
-for; at its end a manifest with the SHA-256 of each. Not in it: models (made again), and a Postgres database, which its
-operator's own tools back up. Written by `parley backup`, read by `context.restore`.
+In it: the SQLite databases as they all were at one instant, recordings, tenant files, settings, and the key files when
+asked for; at its end a manifest with the SHA-256 of each. Not in it: models, which are made again, and a Postgres
+database, which its operator's own tools back up. Written by `parley backup`, read by `context.restore`.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import io
 import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -37,6 +38,9 @@ COMPRESSION_LEVEL = 3
 
 KEY_FILES = "*.key"
 DATABASES = "*.db"
+SETTINGS = ("*.yaml", "*.json")
+"""Beside the databases: providers of sign-in, anchors of the audit log. No secrets."""
+
 FOLDERS = ("recordings", "tenants")
 
 
@@ -109,7 +113,8 @@ class _Plan(msgspec.Struct, frozen=True):
                 os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE_MODE), "wb") as file,
             ):
                 copies = self._databases(Path(folder))
-                others = snapshot({source: copy for _, source, copy in copies}, lambda: list(self._files()))
+                sources = {source: copy for _, source, copy in copies}
+                others = snapshot(sources, lambda: [*self._small_files(Path(folder)), *self._files()])
                 contents = [*((name, copy) for name, _, copy in copies), *others]
                 with self._compressed(file) as stream:
                     written = msgspec.structs.replace(manifest, files=_archive(stream, contents, manifest))
@@ -134,12 +139,17 @@ class _Plan(msgspec.Struct, frozen=True):
         found |= {path.name: path for path in sorted(self.home.root.glob(DATABASES)) if path.name not in found}
         return [(name, source, folder / name) for name, source in found.items()]
 
+    def _small_files(self, folder: Path) -> Iterator[tuple[str, Path]]:
+        """Settings and keys, copied at once: an anchor of the audit log must not be newer than the log."""
+        for pattern in (*SETTINGS, KEY_FILES) if self.with_keys else SETTINGS:
+            for path in sorted(self.home.root.glob(pattern)):
+                if path.is_file() and path.name != MANIFEST:
+                    yield path.name, Path(shutil.copyfile(path, folder / path.name))
+
     def _files(self) -> Iterator[tuple[str, Path]]:
-        """Every other file that there is now."""
-        if self.with_keys:
-            yield from ((path.name, path) for path in sorted(self.home.root.glob(KEY_FILES)) if path.is_file())
-        for folder in FOLDERS:
-            for path in sorted((self.home.root / folder).rglob("*")):
+        """Files that only come and go, as there are now."""
+        for name in FOLDERS:
+            for path in sorted((self.home.root / name).rglob("*")):
                 if path.is_file() and not path.is_symlink():
                     yield path.relative_to(self.home.root).as_posix(), path
 

@@ -16,7 +16,7 @@ from typing import IO
 
 import msgspec
 
-from context.backup import DATABASES, FOLDERS, FORMAT, KEY_FILES, MANIFEST, MANIFEST_DIGEST, Manifest
+from context.backup import DATABASES, FOLDERS, FORMAT, KEY_FILES, MANIFEST, MANIFEST_DIGEST, SETTINGS, Manifest
 from context.errors import ContextError, HomeError
 from context.home import PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE
 from context.store.database import Store
@@ -112,7 +112,7 @@ def _checked(archive: Path, found: dict[str, str], listed: bytes, digest: bytes)
 def _safe(archive: Path, name: str) -> PurePosixPath:
     """The name, when a backup may have such a file. Raises BackupDamagedError."""
     path = PurePosixPath(name)
-    at_the_top = len(path.parts) == 1 and (path.match(DATABASES) or path.match(KEY_FILES))
+    at_the_top = len(path.parts) == 1 and any(path.match(known) for known in (DATABASES, KEY_FILES, *SETTINGS))
     in_a_folder = len(path.parts) > 1 and path.parts[0] in FOLDERS and ".." not in path.parts
     if not (at_the_top or in_a_folder):
         raise BackupDamagedError(f"{archive}: {name!r} is not a file of a backup")

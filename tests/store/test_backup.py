@@ -41,6 +41,7 @@ def home(tmp_path: Path) -> Home:
     (opened.recordings / "c1.events.jsonl").write_bytes(b'{"language":"fr"}\n')
     (opened.tenants / "clinic.yaml").write_text("id: clinic\n")
     (opened.root / "master.key").write_text("very secret")
+    (opened.root / "audit-anchors.json").write_text("{}")
     (opened.models / "voice.onnx").write_bytes(bytes(1000))
     return opened
 
@@ -70,7 +71,10 @@ async def test_everything_comes_back_readable_by_its_owner_alone(home: Home, tmp
     manifest = await saved(home, tmp_path / "b.tar.gz")
     await restore(tmp_path / "b.tar.gz", tmp_path / "new")
     new = tmp_path / "new"
-    assert files(new) == {"parley.db", "recordings/c1.wav", "recordings/c1.events.jsonl", "tenants/clinic.yaml"}
+    assert files(new) == {
+        *("parley.db", "audit-anchors.json"),
+        *("recordings/c1.wav", "recordings/c1.events.jsonl", "tenants/clinic.yaml"),
+    }
     assert {file.name for file in manifest.files} == files(new)
     assert (new / "recordings/c1.wav").read_bytes() == (home.recordings / "c1.wav").read_bytes()
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "b.tar.gz", new, *new.rglob("*"))}
@@ -295,7 +299,7 @@ def test_an_operator_backs_up_and_restores_by_command(
     made = CliRunner().invoke(app, ["backup", archive, "--home", str(home.root)])
     assert made.exit_code == 0
     assert made_nicer[0] > 0  # live calls come first
-    assert "4 files" in made.output
+    assert "5 files" in made.output
     assert "Key files are NOT in it" in made.output
     again = CliRunner().invoke(app, ["backup", archive, "--home", str(home.root)])
     assert (again.exit_code, "backup_failed" in again.output) == (1, True)
