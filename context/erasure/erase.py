@@ -25,7 +25,7 @@ from context.store.database import Store
 from context.store.scrub import scrub, size_bytes
 from context.store.transaction import Row
 
-SCRUB_AT_ONCE_BYTES = 100_000_000
+SCRUB_AT_ONCE_BYTES = 50_000_000
 """A bigger SQLite file is written anew by the nightly housekeeping, once for all erasures: writers wait meanwhile."""
 
 FILES = "recordings"
