@@ -138,8 +138,9 @@ class Dispatcher:
                 next_ms = await self._deliveries.next_due_ms(now_ms)
                 if next_ms is not None:
                     pause_s = min(POLL_S, (next_ms - now_ms) / 1000)
-            except ContextError as error:
-                log.error("webhooks_not_sent", code=error.code, error=type(error).__name__)
+            except Exception as error:
+                # A database that is away comes back; whatever it is, deliveries of all tenants hang on this loop.
+                log.error("webhooks_not_sent", exc_info=error)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._awake.wait()

@@ -1,4 +1,4 @@
-"""The long run: `python -m tests.crash --kills 200 [--url URL]`.
+"""The long run: `python -m tests.crash --kills 200 [--postgres]`.
 
 Prints what was found as JSON and ends with 1 when a promise was broken. `--postgres` starts a Postgres of its own, as
 the tests do.

@@ -22,7 +22,7 @@ from context.webhooks.endpoint import Endpoint, EndpointState
 from context.webhooks.endpoints import EndpointStore
 from tests.crash.verify import Findings, verify
 from tests.crash.worker import NoVault, live
-from tests.crash.world import ENDPOINT, TENANTS, Life, Mode, ledger
+from tests.crash.world import ENDPOINT, LANES, TENANTS, Life, Mode, acknowledgements, ledger, whole_lines
 
 LONGEST_LIFE_S = 20.0
 """A life whose edge never comes is killed from outside after it."""
@@ -33,7 +33,8 @@ POLL_S = 0.002
 
 class Plan(msgspec.Struct, frozen=True):
     """What to do. random_life_s: a life that is killed from outside lasts up to so long. first_edge, edge_step: which
-    edges end lives: the first, and how far the next one is."""
+    edges end lives: the first, and how far the next one is. acknowledged: after the kills the last lives go on until
+    so much was acknowledged, so that a slow machine tests something too."""
 
     kills: int
     workers: int = 2
@@ -41,6 +42,12 @@ class Plan(msgspec.Struct, frozen=True):
     random_life_s: float = 1.5
     first_edge: int = 0
     edge_step: int = 1
+    acknowledged: int = 0
+
+    @property
+    def limit_s(self) -> float:
+        """When something is wrong: no machine is so slow."""
+        return 60 + self.kills * 2 * LONGEST_LIFE_S
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -95,13 +102,15 @@ def crash(url: str, folder: Path, plan: Plan) -> Outcome:
     killed = edges = started = 0
     lives: dict[int, tuple[ForkServerProcess, Life, float]] = {}
     try:
-        while killed < plan.kills:
+        while killed < plan.kills or _acknowledged(folder, plan.workers) < plan.acknowledged:
+            _require(time.monotonic() - began_s < plan.limit_s, "the workers get nothing done")
             for worker in range(plan.workers):
                 if worker not in lives:
-                    at_edge = started % 2 == 0
+                    at_edge = started % 2 == 0 and killed < plan.kills
                     boundary = plan.first_edge + started // 2 * plan.edge_step if at_edge else None
                     life = Life(url, folder, worker, boundary=boundary)
-                    lasts_s = LONGEST_LIFE_S if at_edge else chance.uniform(0, plan.random_life_s)
+                    random_life = not at_edge and killed < plan.kills
+                    lasts_s = chance.uniform(0, plan.random_life_s) if random_life else LONGEST_LIFE_S
                     lives[worker] = (_start(forks, life), life, time.monotonic() + lasts_s)
                     started += 1
                 process, life, until_s = lives[worker]
@@ -127,6 +136,11 @@ def crash(url: str, folder: Path, plan: Plan) -> Outcome:
     _require(last.exitcode == 0, f"what was left could not be finished: the last worker ended with {last.exitcode}")
     findings = asyncio.run(verify(url, folder, plan.workers))
     return Outcome(killed, edges, time.monotonic() - began_s, findings)
+
+
+def _acknowledged(folder: Path, workers: int) -> int:
+    lanes = range(workers * LANES)
+    return sum(len([line for line in whole_lines(acknowledgements(folder, lane)) if line]) for lane in lanes)
 
 
 def _start(forks: ForkServerContext, life: Life) -> ForkServerProcess:

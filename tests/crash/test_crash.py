@@ -20,10 +20,10 @@ def crashed(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Outcom
     """A database after a dozen crashes of two processes, and what happened."""
     if request.param == "sqlite":
         url = f"sqlite+aiosqlite:///{tmp_path / 'parley.db'}"
-        plan = Plan(kills=12, seed=6, random_life_s=1.5, first_edge=11, edge_step=17)
+        plan = Plan(kills=12, seed=6, random_life_s=1.5, first_edge=11, edge_step=17, acknowledged=100)
     else:
         url = request.getfixturevalue("postgres_url")
-        plan = Plan(kills=8, seed=7, random_life_s=2.5, first_edge=22, edge_step=25)
+        plan = Plan(kills=8, seed=7, random_life_s=2.5, first_edge=22, edge_step=25, acknowledged=100)
     return url, crash(url, tmp_path, plan)
 
 
@@ -32,8 +32,8 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_applied_twice(
 ) -> None:
     url, outcome = crashed
     assert outcome.findings.faults == []
-    assert outcome.findings.acknowledged > 50
-    assert outcome.findings.effects == outcome.findings.calls > 10
+    assert outcome.findings.acknowledged >= 100
+    assert outcome.findings.effects == outcome.findings.calls >= 15
     assert outcome.edges >= 3
     _break_every_promise(url)
     broken = asyncio.run(verify(url, tmp_path, 2)).faults

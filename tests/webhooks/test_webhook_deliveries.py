@@ -1,13 +1,15 @@
 """Events on their way to a tenant's server: what arrives, when it is tried again, and what the log says."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
 import pytest
 from aiohttp import web
 
+from context.errors import StoreError
 from context.events.tables import events
 from context.store.database import Store
-from context.webhooks.deliveries import PARALLEL
+from context.webhooks.deliveries import PARALLEL, Claim, DeliveryStore
 from context.webhooks.delivery import DeliveryState, Origin
 from context.webhooks.dispatcher import PATIENCE_MS
 from context.webhooks.endpoint import EndpointState
@@ -232,3 +234,24 @@ async def test_a_redelivery_to_an_endpoint_that_is_paused_is_refused(tenant: Ten
     with pytest.raises(WebhookError, match="make it active"):
         await tenant.webhooks.redeliver(CLINIC, PILOT, (await tenant.log())[0].id)
     assert len(await tenant.log()) == 1
+
+
+async def test_a_database_that_fails_for_a_moment_does_not_end_the_sending(
+    tenant: Tenant, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, failures = DeliveryStore.claim, [StoreError("away"), RuntimeError("a bug")]
+
+    async def failing(self: DeliveryStore, now_ms: int, under_way: Mapping[str, int], room: int) -> Sequence[Claim]:
+        if failures:
+            raise failures.pop()
+        return await claim(self, now_ms, under_way, room)
+
+    monkeypatch.setattr(DeliveryStore, "claim", failing)
+    monkeypatch.setattr("context.webhooks.dispatcher.POLL_S", 0.01)
+    await tenant.add(receiver.url)
+    await tenant.happens()
+    tenant.webhooks.dispatcher.start()
+    async with asyncio.timeout(5):
+        while not receiver.received:
+            await asyncio.sleep(0.01)
+    assert failures == []
