@@ -32,12 +32,17 @@ class WordsInBoxes:
         return []
 
     async def erase(self, transaction: TenantTransaction, subject: Subject) -> int:
-        """Remove the words of the subject's calls; how many boxes, versions and merges held some."""
+        """Remove the words of the subject's calls; how many boxes, versions and merges held some.
+
+        The subject's own box is left to `BoxData`, which removes it whole.
+        """
         if not subject.call_ids:
             return 0
         await contact_rows.lock(transaction)
         erased = 0
         for contact_id in await _contacts_of(transaction, subject.call_ids):
+            if contact_id == subject.contact_id:
+                continue
             erased += await _in_boxes(transaction, context_boxes, contact_id, subject.call_ids)
             # A merge left the versions of the other contact under its old id.
             for id_ in (contact_id, *await contact_rows.merged_ids(transaction, contact_id)):
