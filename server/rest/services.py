@@ -77,7 +77,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     bus: EventBus | None = None
     anchors: AnchorKeeper | None = None
     people: People | None = None
-    webhooks: Webhooks | None = None
+    webhooks: Webhooks
     limits: RestLimits = RestLimits()
     requests_a_minute: Callable[[str], int] = lambda tenant_id: REST_PER_ADDRESS.count
 

@@ -26,11 +26,11 @@ from context.webhooks.errors import (
     EventGoneError,
     UnknownTypeError,
 )
-from context.webhooks.service import LONGEST_OVERLAP_S, OVERLAP_S, Change, NewEndpoint, Webhooks
+from context.webhooks.service import LONGEST_OVERLAP_S, OVERLAP_S, Change, NewEndpoint
 from server.rest.auth import requires, tenant_of
 from server.rest.etags import check_if_match
 from server.rest.paging import Page, PageQuery
-from server.rest.problems import RETRY_AFTER_S, FieldError, Problem
+from server.rest.problems import FieldError, Problem
 from server.rest.services import Services
 
 Url = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_URL)]
@@ -119,13 +119,13 @@ class WebhookResource(Controller):
     @get("/", guards=[requires(Scope.WEBHOOKS_READ)], summary="List webhooks")
     async def list_webhooks(self, principal: Principal, services: Services) -> Page[WebhookView]:
         """Every endpoint, oldest first; there are few, so one page holds them all."""
-        return Page([_view(each) for each in await _webhooks(services).endpoints(tenant_of(principal))])
+        return Page([_view(each) for each in await services.webhooks.endpoints(tenant_of(principal))])
 
     @post("/", guards=[requires(Scope.WEBHOOKS_WRITE)], summary="Make a webhook")
     async def create_webhook(self, data: NewWebhook, principal: Principal, services: Services) -> WebhookWithSecret:
         """Events are sent from now on. The secret is in this answer alone."""
         with _as_problems():
-            made = await _webhooks(services).create(
+            made = await services.webhooks.create(
                 tenant_of(principal), principal.id, data.url, data.types, data.description
             )
         return _with_secret(made)
@@ -144,7 +144,7 @@ class WebhookResource(Controller):
     ) -> Page[DeliveryView]:
         """The delivery log with every attempt, kept for 30 days."""
         after = page.key(str)
-        found = await _webhooks(services).deliveries(
+        found = await services.webhooks.deliveries(
             tenant_of(principal),
             page.limit + 1,
             endpoint_id=webhook_id,
@@ -157,7 +157,7 @@ class WebhookResource(Controller):
     @get("/deliveries/{delivery_id:str}", guards=[requires(Scope.WEBHOOKS_READ)], summary="Get one delivery")
     async def get_delivery(self, delivery_id: str, principal: Principal, services: Services) -> DeliveryView:
         """One delivery with every attempt."""
-        return _delivery_view(await _webhooks(services).delivery(tenant_of(principal), delivery_id))
+        return _delivery_view(await services.webhooks.delivery(tenant_of(principal), delivery_id))
 
     @post(
         "/deliveries/{delivery_id:str}/redeliver",
@@ -167,13 +167,13 @@ class WebhookResource(Controller):
     async def redeliver(self, delivery_id: str, principal: Principal, services: Services) -> DeliveryView:
         """A new delivery of the same event with the same idempotency key. 410 when the event is not kept any more."""
         with _as_problems():
-            planned = await _webhooks(services).redeliver(tenant_of(principal), principal.id, delivery_id)
+            planned = await services.webhooks.redeliver(tenant_of(principal), principal.id, delivery_id)
         return _delivery_view(planned)
 
     @get("/{webhook_id:str}", guards=[requires(Scope.WEBHOOKS_READ)], summary="Get one webhook")
     async def get_webhook(self, webhook_id: str, principal: Principal, services: Services) -> WebhookView:
         """One endpoint, without its secret."""
-        return _view(await _webhooks(services).get(tenant_of(principal), webhook_id))
+        return _view(await services.webhooks.get(tenant_of(principal), webhook_id))
 
     @patch("/{webhook_id:str}", guards=[requires(Scope.WEBHOOKS_WRITE)], summary="Change a webhook")
     async def change_webhook(
@@ -185,7 +185,7 @@ class WebhookResource(Controller):
         services: Services,
     ) -> WebhookView:
         """Change where and what is sent, pause it, or make it active again."""
-        tenant_id, webhooks = tenant_of(principal), _webhooks(services)
+        tenant_id, webhooks = tenant_of(principal), services.webhooks
         check_if_match(request, _view(await webhooks.get(tenant_id, webhook_id)))
         state = EndpointState(data.state) if data.state is not None else None
         change = Change(url=data.url, types=data.types, description=data.description, state=state)
@@ -197,7 +197,7 @@ class WebhookResource(Controller):
         self, webhook_id: str, request: Request[Any, Any, Any], principal: Principal, services: Services
     ) -> None:
         """Remove it with its secret, its log and what was still to be sent."""
-        tenant_id, webhooks = tenant_of(principal), _webhooks(services)
+        tenant_id, webhooks = tenant_of(principal), services.webhooks
         check_if_match(request, _view(await webhooks.get(tenant_id, webhook_id)))
         await webhooks.delete(tenant_id, principal.id, webhook_id)
 
@@ -207,20 +207,13 @@ class WebhookResource(Controller):
     ) -> WebhookWithSecret:
         """A new secret, in this answer alone. The old one signs too until the overlap ends."""
         with _as_problems():
-            rotated = await _webhooks(services).rotate(tenant_of(principal), principal.id, webhook_id, data.overlap_s)
+            rotated = await services.webhooks.rotate(tenant_of(principal), principal.id, webhook_id, data.overlap_s)
         return _with_secret(rotated)
 
     @post("/{webhook_id:str}/test", guards=[requires(Scope.WEBHOOKS_WRITE)], summary="Send a test")
     async def send_test(self, webhook_id: str, principal: Principal, services: Services) -> DeliveryView:
         """Send a `webhook.test` now, once, whatever the state, and show what came back."""
-        return _delivery_view(await _webhooks(services).send_test(tenant_of(principal), principal.id, webhook_id))
-
-
-def _webhooks(services: Services) -> Webhooks:
-    if services.webhooks is None:
-        headers = {"Retry-After": str(RETRY_AFTER_S)}
-        raise Problem(503, "unavailable", "This server sends no webhooks at the moment.", headers=headers)
-    return services.webhooks
+        return _delivery_view(await services.webhooks.send_test(tenant_of(principal), principal.id, webhook_id))
 
 
 @contextmanager
