@@ -2,7 +2,9 @@
 
 import typer
 
-from server.commands import call, doctor, serve, voices
+from server.commands import audit, backup, call, doctor, erase, events, key, migrate, serve, tenant, user, vault, voices
+
+GROUPS = {"tenant": tenant, "key": key, "user": user, "vault": vault, "audit": audit, "events": events}
 
 
 def build_app() -> typer.Typer:
@@ -14,8 +16,10 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    for command in (serve, call, doctor, voices):
+    for command in (serve, call, doctor, voices, migrate, backup, erase):
         command.register(app)
+    for name, group in GROUPS.items():
+        app.add_typer(group.app, name=name)
     return app
 
 

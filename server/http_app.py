@@ -16,6 +16,7 @@ from typing import Any
 
 import uvicorn
 from litestar import Litestar, MediaType, Request, Response, get
+from litestar.types import ControllerRouterHandler
 
 from server.health import Health
 
@@ -49,22 +50,31 @@ class TalkPage:
         )
 
 
-def health_app(health: Health, page: TalkPage | None = None) -> Litestar:
-    """An application with /healthz and /readyz, and the page at / when there is one."""
+def health_handler(health: Health) -> ControllerRouterHandler:
+    """Answers /healthz and /readyz."""
 
     @get(["/healthz", "/readyz"], media_type=MediaType.JSON, include_in_schema=False)
     async def report(request: Request[Any, Any, Any]) -> Response[str]:
         status, body = health.answer(request.url.path) or (404, "")
         return Response(body, status_code=int(status), media_type=MediaType.JSON)
 
+    return report
+
+
+def talk_handler(page: TalkPage) -> ControllerRouterHandler:
+    """Answers / with the page to talk from."""
+
     @get("/", media_type=MediaType.HTML, include_in_schema=False)
     async def talk() -> Response[str]:
-        assert page is not None
         headers = {"Content-Security-Policy": page.policy, "X-Content-Type-Options": "nosniff"}
         return Response(page.html, media_type=MediaType.HTML, headers=headers)
 
-    handlers = [report] if page is None else [report, talk]
-    return Litestar(handlers, openapi_config=None, logging_config=None)
+    return talk
+
+
+def health_app(health: Health) -> Litestar:
+    """An application with nothing but /healthz and /readyz."""
+    return Litestar([health_handler(health)], openapi_config=None, logging_config=None)
 
 
 class _Uvicorn(uvicorn.Server):

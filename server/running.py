@@ -8,21 +8,28 @@ import asyncio
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from typing import Any
 
 import msgspec
 import structlog
 
 from server.call_desk import CallDesk, Equipment
 from server.composition import build_equipment, settle_memory
-from server.ground import StateSettings, lay_ground, watch_tenants
+from server.ground import Ground, StateSettings, lay_ground, open_tenants
 from server.health import Health
-from server.http_app import HttpListener, TalkPage, health_app
+from server.housekeeping import keep_house
+from server.http_app import HttpListener, TalkPage, health_app, health_handler, talk_handler
 from server.loading import Progress
 from server.ports import Service
+from server.rest.api import rest_app
+from server.rest.people_pages import pages as people_pages
+from server.rest.services import ServiceDoor, Services
+from server.services import build_services, jobs
 from server.signals import quit_now, stop_on_signals
 from server.stall_watchdog import StallWatchdog
+from server.webhooks_page import webhooks_page
 from telephony.admission import VoiceSocketLimits
 from telephony.voice_socket import PATH, VoiceSocket
 
@@ -60,13 +67,14 @@ async def run_server(
         voice_server = await voice.listen(sockets[Service.VOICE])
         stack.push_async_callback(voice_server.wait_closed)
         stack.callback(voice_server.close)
-        page = TalkPage(ports[Service.VOICE])
-        for app, service in ((health_app(health, page), Service.API), (health_app(health), Service.TELEPHONY)):
+        door = ServiceDoor()
+        pages = [health_handler(health), talk_handler(TalkPage(ports[Service.VOICE])), webhooks_page(), *people_pages]
+        for app, service in ((rest_app(door, pages), Service.API), (health_app(health), Service.TELEPHONY)):
             listener = HttpListener(app, sockets[service])
             stack.push_async_callback(listener.close)
         _say_where(say, settings.host, ports)
 
-        loaded = await _load(stack, settings.state, Progress(say, health, time.monotonic), desk, stopping)
+        loaded = await _load(stack, settings.state, Progress(say, health, time.monotonic), desk, door, stopping)
         if loaded:
             health.ready()
             watchdog = StallWatchdog(time.monotonic)
@@ -76,6 +84,7 @@ async def run_server(
             log.info("ready", **{f"{service.name.lower()}_port": port for service, port in ports.items()})
             await stopping.wait()
         health.stopping()
+        door.close()
         if voice.live_calls:
             say(f"Saying goodbye in {voice.live_calls} live call(s); Ctrl-C again to quit at once.")
         await voice.wind_down(GOODBYE_S)
@@ -85,15 +94,20 @@ async def run_server(
 
 
 async def _load(
-    stack: AsyncExitStack, state: StateSettings, progress: Progress, desk: CallDesk, stopping: asyncio.Event
+    stack: AsyncExitStack,
+    state: StateSettings,
+    progress: Progress,
+    desk: CallDesk,
+    door: ServiceDoor,
+    stopping: asyncio.Event,
 ) -> bool:
-    """Lay the ground, build the equipment and open the desk; False when a signal came first."""
+    """Lay the ground, build what calls and requests need, open desk and door; False when a signal came first."""
 
-    async def build() -> Equipment:
+    async def build() -> tuple[Ground, Equipment, Services]:
         ground = await lay_ground(stack, state, progress)
         equipment = await build_equipment(stack, ground, progress)
-        await watch_tenants(stack, ground, progress)
-        return equipment
+        await open_tenants(ground, progress)
+        return ground, equipment, build_services(ground, equipment)
 
     building = asyncio.create_task(build(), name="start")
     stopped = asyncio.create_task(stopping.wait(), name="stop while starting")
@@ -103,9 +117,25 @@ async def _load(
         building.cancel()
         await asyncio.gather(building, return_exceptions=True)
         return False
-    desk.open(await building)
+    ground, equipment, services = await building
+    stack.push_async_callback(services.text_turns.aclose)
+    _keep_running(stack, ground.tenants.watch(), "watch tenants")
+    _keep_running(stack, keep_house(jobs(ground, services)), "housekeeping")
+    desk.open(equipment)
+    door.open(services)
     settle_memory()
     return True
+
+
+def _keep_running(stack: AsyncExitStack, work: Coroutine[Any, Any, None], name: str) -> None:
+    """Run `work` beside everything else until `stack` closes."""
+    task = asyncio.create_task(work, name=name)
+
+    async def stop() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(stop)
 
 
 def _say_where(say: Callable[[str], None], host: str, ports: dict[Service, int]) -> None:

@@ -4,7 +4,7 @@ What a call leaves is on disk before `save` returns, together with the event tha
 saved twice counts once and a process killed right after has lost nothing. Called by the server at both ends of a call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -61,13 +61,18 @@ NO_DETAILS = CallDetails()
 ANY_CALL = CallFilter()
 
 
-class CallStore:
-    """Calls by tenant. node: the process that carries the calls begun here. Every method raises StoreError when the
-    database fails."""
+def no_bus() -> None:
+    """For processes without a bus: whoever has one finds the events at its next poll."""
 
-    def __init__(self, store: Store, node: str = "") -> None:
+
+class CallStore:
+    """Calls by tenant. node: the process that carries the calls begun here. wake: tells the bus that events were
+    committed. Every method raises StoreError when the database fails."""
+
+    def __init__(self, store: Store, node: str = "", wake: Callable[[], None] = no_bus) -> None:
         self._store = store
         self._node = node
+        self._wake = wake
 
     async def begin(
         self,
@@ -96,6 +101,8 @@ class CallStore:
             added = await transaction.insert_once(calls, row)
             if added:
                 await publish(transaction, started(tenant_id, call_id, started_at, language, details))
+        if added:
+            self._wake()
         return added
 
     async def change_state(self, tenant_id: str, call_id: str, state: CallState) -> None:
@@ -144,6 +151,7 @@ class CallStore:
             ended_at = record.started_at + record.duration_s
             sold = await _bookings_of(transaction, record.call_id)
             await publish(transaction, completed(tenant_id, record, details, sold, ended_at))
+        self._wake()
         return True
 
     async def find(self, tenant_id: str, call_id: str) -> StoredCall | None:
