@@ -6,16 +6,16 @@ killed in between finishes when it is asked again with the same id. Called by `p
 
 import datetime as dt
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from agents.archetypes.sectors import unknown_sector
-from agents.archetypes.starter import NewTenant, StarterError, starter_config
+from agents.archetypes.starter import SPOKEN_BY_THE_DIALOGUE_ENGINE, NewTenant, StarterError, starter_config
 from billing.plans import Plans, shipped_plans
 from context.security.keys import WIDGET_SCOPES, ApiKeys, KeyKind
 from context.security.principal import SCOPES_OF_ROLE, Role
-from context.tenants.checks import Check
+from context.tenants.checks import Check, Finding
 from context.tenants.config import TenantConfig
 from context.tenants.errors import NumberTakenError, TenantExistsError, TenantSuspendedError
 from context.tenants.folder import TenantFolder
@@ -27,7 +27,14 @@ API_KEY = "api"
 WIDGET_KEY = "widget"
 """Names of the two keys that a new tenant gets."""
 
-TENANT_CHECKS: tuple[Check, ...] = (unknown_sector, lambda tenant: shipped_plans().findings(tenant))
+
+def unspoken(tenant: TenantConfig) -> Iterator[Finding]:
+    """The fault of a tenant that the dialogue engine, which every call falls back on, could not answer for."""
+    if not set(tenant.languages) & set(SPOKEN_BY_THE_DIALOGUE_ENGINE):
+        yield ("languages",), f"expected one of {', '.join(SPOKEN_BY_THE_DIALOGUE_ENGINE)} among them"
+
+
+TENANT_CHECKS: tuple[Check, ...] = (unknown_sector, unspoken, lambda tenant: shipped_plans().findings(tenant))
 """What a tenant's configuration must meet besides its own checks: for `StoredTenants` and `TenantDirectory`."""
 
 

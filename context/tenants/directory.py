@@ -350,15 +350,14 @@ class TenantDirectory:
 
     async def _report(self, faults: dict[str, ContextError]) -> None:
         alerts = [
-            *(
-                TenantAlert(AlertKind.BROKEN, fault.code, text)
-                for text, fault in faults.items() - self._reported.items()
-            ),
-            *(
-                TenantAlert(AlertKind.MENDED, fault.code, text)
-                for text, fault in self._reported.items()
-                if text not in faults
-            ),
+            TenantAlert(AlertKind.BROKEN, fault.code, text)
+            for text, fault in faults.items()
+            if text not in self._reported
+        ]
+        alerts += [
+            TenantAlert(AlertKind.MENDED, fault.code, text)
+            for text, fault in self._reported.items()
+            if text not in faults
         ]
         self._reported = faults
         for alert in alerts:

@@ -9,7 +9,7 @@ command line, the API and the start of the server.
 import asyncio
 import datetime as dt
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -123,20 +123,15 @@ class TenantRemoval:
         self._belongings = tuple(belongings)
         self._audit = audit or AuditLog(store)
 
-    async def remove(
-        self, tenant_id: str, *, actor: str, wait: Callable[[], Awaitable[None]] | None = None
-    ) -> RemovalCertificate:
+    async def remove(self, tenant_id: str, *, actor: str) -> RemovalCertificate:
         """Remove a tenant now, or go on with it; the certificate of one that is removed already.
 
-        wait: awaited between marking the tenant and removing its rows, for its live calls to end.
-        Raises UnknownTenantError.
+        Calls that are still going on may leave rows after it: `resume_all` sweeps them. Raises UnknownTenantError.
         """
         done = await self.certificate(tenant_id)
         if done is not None:
             return done
         await self._tenants.change(tenant_id, Change.DELETE, actor=actor)
-        if wait is not None:
-            await wait()
         await self._remove_files(tenant_id)
         while True:
             for table in _tables_of_tenants():

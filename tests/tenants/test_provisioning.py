@@ -3,6 +3,7 @@
 import datetime as dt
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from agents.archetypes.sectors import sector_words
@@ -113,6 +114,15 @@ async def test_an_agent_that_was_not_told_the_address_does_not_invent_one(store:
     for question in ("What is your address?", "What is your phone number?"):
         reply = await PhoneCall("en", tenant=found.config, now=FRIDAY).say(question)
         assert "message" in reply.text
+
+
+async def test_a_tenant_that_nobody_could_answer_for_is_refused(stored: StoredTenants) -> None:
+    alone = clinic(languages=("ar",), default_language="ar", address={"ar": "الرباط"}, services=(), facts=())
+    alone = msgspec.structs.replace(
+        alone, persona=msgspec.structs.replace(alone.persona, greeting={"ar": "مرحبا، كيف يمكنني مساعدتك؟"})
+    )
+    with pytest.raises(TenantInvalidError, match=r"\$\.languages: expected one of en, fr"):
+        await stored.create(alone, actor="test")
 
 
 async def test_every_trade_in_every_language_gives_a_valid_tenant() -> None:

@@ -237,6 +237,9 @@ async def test_a_number_that_two_tenants_claim_stays_with_one_and_names_both(
     assert "+33142000001" in alert.message
     assert "'a'" in alert.message or "a.yaml" in alert.message
     assert "'b'" in alert.message or "b.yaml" in alert.message
+    written(folder, tenant_id="c", number="+33142000003")
+    await watched.directory.refresh()
+    assert watched.alerts == [alert], "told once, whatever else changes"
     found = watched.directory.by_number("+33142000001")
     assert found
     assert found.id == ("a" if second_in == "file" else "b")
