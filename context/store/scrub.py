@@ -19,8 +19,9 @@ PAUSE_S = 0.25
 async def scrub(store: Store) -> None:
     """Write SQLite's file anew and empty its log; on Postgres vacuum every table.
 
-    Other writers wait meanwhile: 4 s for 100 MB, measured on a busy machine with two cores. Postgres reuses the space of deleted rows; its write-ahead
-    log and archives keep them for as long as its operator has told it to. Raises StoreError when readers never let go.
+    Other writers wait meanwhile: 4 s for 100 MB, measured on a busy machine with two cores. Postgres reuses the space
+    of deleted rows; its write-ahead log and archives keep them for as long as its operator has told it to. Raises
+    StoreError when readers never let go.
     """
     if store.dialect == "postgresql":
         for table in whole_schema().sorted_tables:
