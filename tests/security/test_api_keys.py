@@ -83,6 +83,29 @@ async def test_a_key_in_use_costs_no_query(keys: ApiKeys, store: Store, monkeypa
         assert await keys.authenticate(made.key, None) is not None
 
 
+async def test_a_key_that_is_revoked_while_it_is_looked_up_is_not_remembered(
+    keys: ApiKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await keys.create("clinic", "k", READ)
+    found, go_on = asyncio.Event(), asyncio.Event()
+    row = ServerTransaction.row
+
+    async def slow_row(self: ServerTransaction, *query: Any) -> Row | None:
+        answer = await row(self, *query)
+        found.set()
+        await go_on.wait()
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ServerTransaction, "row", slow_row)
+        looking_up = asyncio.create_task(keys.authenticate(made.key, None))
+        await found.wait()
+        await keys.revoke("clinic", made.id)
+        go_on.set()
+        await looking_up
+    assert await keys.authenticate(made.key, None) is None
+
+
 async def test_revoking_again_changes_nothing(keys: ApiKeys, clock: Clock) -> None:
     made = await keys.create("clinic", "k", READ)
     first = await keys.revoke("clinic", made.id)
