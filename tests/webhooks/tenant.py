@@ -46,12 +46,13 @@ class Tenant:
         resolver: Resolver = no_names,
         reach: Reach = Reach.LOOPBACK_TOO,
         timeout_s: float = 5.0,
+        vault: Vault | None = None,
     ) -> None:
         self.id = tenant_id
         self.store = store
         self.clock = clock or Clock()
         self.sender = Sender(resolver, reach, timeout_s=timeout_s)
-        self.vault = Vault.in_store(store, MasterKeys.random(), self.clock)
+        self.vault = vault or Vault.in_store(store, MasterKeys.random(), self.clock)
         self.audit = AuditLog(store, now=self.clock)
         self.webhooks = Webhooks(store, self.vault, self.audit, self.sender, now=self.clock)
 

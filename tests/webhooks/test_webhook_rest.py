@@ -13,6 +13,7 @@ from aiohttp import web
 from litestar import Litestar
 
 from context.security.principal import Scope
+from context.security.vault_opening import open_vault
 from context.store.database import Store
 from context.users.sessions import COOKIE, csrf_token
 from context.webhooks.signature import verify
@@ -23,8 +24,8 @@ from tests.webhooks.tenant import Tenant
 
 
 @pytest.fixture
-async def park(store: Store) -> AsyncIterator[Tenant]:
-    made = Tenant(store, PARK)
+async def park(store: Store, tmp_path: Path) -> AsyncIterator[Tenant]:
+    made = Tenant(store, PARK, vault=open_vault(store, tmp_path, {}))  # as the server opens it
     yield made
     await made.sender.aclose()
 
@@ -48,7 +49,7 @@ async def test_a_webhook_is_made_receives_and_its_secret_is_shown_once(
 ) -> None:
     body = {"url": receiver.url, "types": ["call.*"], "description": "CRM"}
     answer = await rest.ask("POST", "/v1/webhooks", json=body)
-    assert answer.status_code == 201
+    assert answer.status_code == 201, answer.text
     secret, webhook = answer.json()["secret"], answer.json()["webhook"]
     assert {name: webhook[name] for name in body} == body
     assert (webhook["state"], webhook["failing_since"], webhook["previous_secret_until"]) == ("active", None, None)
