@@ -32,6 +32,9 @@ EMAIL_SHAPE = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 LONGEST_EMAIL_CHARS = 254
 LONGEST_NAME_CHARS = 120
 
+IDLE_ACCOUNT_S = 30 * 24 * 3600
+"""How long an account that works for no tenant is kept: its tenant may be gone, and with it the reason to know them."""
+
 
 class Standing(StrEnum):
     """What a person is to the installation. OPERATOR: may act for any tenant."""
@@ -118,7 +121,7 @@ class Accounts:
             async with writing_people(self._store) as transaction:
                 account = await self.insert(transaction, email=address, name=name, password=hashed, standing=standing)
                 await self._audited.write(transaction, "", actor, "user.created", account.id, standing=standing.value)
-                for tenant_id, role in roles.items():
+                for tenant_id, role in sorted(roles.items()):
                     await self.join(transaction, tenant_id, account.id, role, actor)
         except StoreConflictError:
             raise AccountExistsError("email: there is an account with this address already") from None
@@ -286,6 +289,24 @@ class Accounts:
             await self._audited.write(transaction, "", actor, "user.deleted", user_id)
             for membership in works_for:
                 await self._audited.write(transaction, membership.tenant_id, actor, "member.removed", user_id)
+
+    async def forget_idle(self, actor: str) -> int:
+        """Delete accounts that have worked for nobody and signed in nowhere for `IDLE_ACCOUNT_S`; how many."""
+        before_s = int(self._now()) - IDLE_ACCOUNT_S
+        works = sa.exists().where(memberships.c.user_id == users.c.user_id)
+        async with writing_people(self._store) as transaction:
+            idle = await transaction.rows(
+                users,
+                users.c.standing == Standing.MEMBER.value,
+                users.c.created_at_s <= before_s,
+                sa.func.coalesce(users.c.signed_in_at_s, 0) <= before_s,
+                ~works,
+            )
+            for row in idle:
+                for table in (identities, sessions, one_time_links, users):
+                    await transaction.delete(table, table.c.user_id == row["user_id"])
+                await self._audited.write(transaction, "", actor, "user.deleted", row["user_id"])
+        return len(idle)
 
     async def _as_members(self, rows: Sequence[Row]) -> list[Member]:
         ids = [row["user_id"] for row in rows]

@@ -111,9 +111,10 @@ class OidcLogin:
         try:
             flow = await take_flow(self._store, callback.state, browser, PURPOSES, name, int(self._now()))
             tenant_id = flow.tenant_id
+            tenant_now = await self._still_signed_in(flow, old_cookie)
             provider, identity = await self._identify(flow, callback)
             async with writing_people(self._store) as transaction:
-                signed_in = await self._admit(transaction, flow, provider, identity, old_cookie)
+                signed_in = await self._admit(transaction, flow, provider, identity, old_cookie, tenant_now)
         except SignInRefusedError as error:
             await self._note_refusal(name, error, tenant_id)
             raise
@@ -134,6 +135,16 @@ class OidcLogin:
             extra={"nonce": flow.nonce},
         )
         return Started(url, browser)
+
+    async def _still_signed_in(self, flow: Flow, cookie: str) -> str:
+        """The tenant that who links an identity has chosen, "" for none. Raises SignInRefusedError when they are not
+        signed in any more."""
+        if flow.purpose is not FlowPurpose.LINK:
+            return ""
+        me = await self._users.me(cookie)
+        if me is None or me.account.id != flow.user_id:
+            raise SignInRefusedError(Refusal.OTHER_BROWSER)
+        return me.tenant_id
 
     async def _identify(self, flow: Flow, callback: Callback) -> tuple[LoginProvider, Identity]:
         """Who it is, according to the provider. Raises SignInRefusedError."""
@@ -170,9 +181,15 @@ class OidcLogin:
         return provider, identity
 
     async def _admit(
-        self, transaction: PeopleTransaction, flow: Flow, provider: LoginProvider, identity: Identity, old_cookie: str
+        self,
+        transaction: PeopleTransaction,
+        flow: Flow,
+        provider: LoginProvider,
+        identity: Identity,
+        old_cookie: str,
+        tenant_now: str,
     ) -> SignedIn:
-        """Open a session for the identity, or refuse it."""
+        """Open a session for the identity, or refuse it. tenant_now: chosen in the session that goes on."""
         known = await transaction.row(
             identities,
             identities.c.tenant_id == provider.tenant_id,
@@ -197,7 +214,7 @@ class OidcLogin:
             transaction,
             user_id,
             method=f"oidc:{provider.name}",
-            tenant_id=provider.tenant_id or joined,
+            tenant_id=provider.tenant_id or joined or tenant_now,
             only_tenant_id=provider.tenant_id,
             old_cookie=old_cookie,
         )

@@ -40,6 +40,8 @@ class Answer(msgspec.Struct, frozen=True):
 
 def is_allowed_url(url: str, reach: Reach) -> bool:
     """Whether a URL of this kind may be configured at all: TLS, or a loopback address of the operator's own."""
+    if not (url.isascii() and url.isprintable()):
+        return False
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
@@ -60,11 +62,11 @@ class Outside:
 
     async def get(self, url: str, reach: Reach) -> Answer:
         """GET a JSON document."""
-        return await self._ask("GET", url, reach, {"Accept": "application/json"}, None)
+        return await self._ask("GET", url, reach, {}, None)
 
     async def post_form(self, url: str, body: str, headers: Mapping[str, str], reach: Reach) -> Answer:
         """POST a form. body: encoded."""
-        form = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
         return await self._ask("POST", url, reach, {**form, **headers}, body.encode())
 
     async def _ask(
@@ -74,7 +76,9 @@ class Outside:
             raise ProviderDownError("the provider names an address that is not TLS, or not allowed here")
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                request = self._client.build_request(method, url, headers=dict(headers), content=content)
+                # Not compressed: a small answer must not become a large one in memory.
+                plain = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
+                request = self._client.build_request(method, url, headers=plain, content=content)
                 if reach is Reach.PUBLIC:
                     await self._pin(request)
                 response = await self._client.send(request, stream=True, follow_redirects=False)

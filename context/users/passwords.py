@@ -19,7 +19,7 @@ import argon2
 import msgspec
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from context.users.errors import WeakPasswordError
+from context.users.errors import TooManyAttemptsError, WeakPasswordError
 
 _T = TypeVar("_T")
 
@@ -32,6 +32,11 @@ FEWEST_KINDS = 5
 
 LONGEST_DECORATION_CHARS = 6
 """How much may surround a common password before it counts as another one: "Password123!" is "password"."""
+
+MOST_WAITING = 64
+"""Passwords that wait to be checked, two seconds' work; who comes after them is asked to come back."""
+
+WAIT_S = 5.0
 
 _LEET = str.maketrans("013457@$!", "oleastasi")
 
@@ -70,13 +75,14 @@ def check_password(password: str, *, known: tuple[str, ...] = ()) -> None:
 
 
 class Passwords:
-    """Hashes and checks passwords off the event loop."""
+    """Hashes and checks passwords off the event loop. Raises TooManyAttemptsError when too many wait."""
 
     def __init__(self, cost: HashCost = COST) -> None:
         self._hasher = argon2.PasswordHasher(
             time_cost=cost.passes, memory_cost=cost.memory_kib, parallelism=cost.lanes, type=argon2.Type.ID
         )
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
+        self._waiting = 0
         # Checked when there is no account, so that its absence takes as long as a wrong password.
         self._nobody = self._hasher.hash("nobody has this password")
 
@@ -98,7 +104,13 @@ class Passwords:
         self._executor.shutdown()
 
     async def _run(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        if self._waiting >= MOST_WAITING:
+            raise TooManyAttemptsError(WAIT_S)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        finally:
+            self._waiting -= 1
 
     def _verified(self, kept: str, password: str) -> bool:
         try:

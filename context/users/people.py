@@ -64,6 +64,9 @@ from context.users.states import forget_expired_states
 from context.users.tables import memberships, users
 from context.users.transactions import Audited, PeopleTransaction, reading_people, writing_people
 
+HOUSEKEEPING = "housekeeping"
+"""Actor, in the audit log, of what is done when its time has come."""
+
 NOBODY = "nobody"
 """Actor, in the audit log, of what nobody who is known did."""
 
@@ -377,14 +380,18 @@ class Users:
             await self.accounts.set_password(transaction, user_id, hashed, actor)
 
     async def forget_ended(self) -> int:
-        """Remove sessions, links and sign-ins that have ended; how many. Housekeeping calls it now and then."""
+        """Remove sessions, links and sign-ins that have ended, and accounts that belong nowhere any more; how many.
+
+        Housekeeping calls it now and then.
+        """
         now_s = int(self._now())
         async with writing_people(self._store) as transaction:
-            return (
+            ended = (
                 await forget_ended_sessions(transaction, now_s)
                 + await forget_expired_links(transaction, now_s)
                 + await forget_expired_states(transaction, now_s)
             )
+        return ended + await self.accounts.forget_idle(HOUSEKEEPING)
 
     async def _current(
         self, transaction: PeopleTransaction, cookie: str, now_s: int

@@ -77,7 +77,8 @@ def new_flow(
 
 def local_path(path: str) -> str:
     """The path when it stays on this host, else "/": a link must not send people who sign in elsewhere."""
-    safe = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    plain = path.isascii() and path.isprintable() and "\\" not in path
+    safe = plain and path.startswith("/") and not path.startswith("//")
     return path if safe else "/"
 
 

@@ -27,12 +27,14 @@ from server.rest.people import (
     ProviderName,
     Token,
     address_of,
+    known_tenant,
     people_of,
     person_of,
     with_flow,
     with_session,
     without_session,
 )
+from server.rest.problems import not_found
 from server.rest.services import Services
 
 
@@ -164,7 +166,7 @@ class Login(Controller):
         tenant: Annotated[str, Parameter(description="Id of a tenant that may have its own.", max_length=63)] = "",
     ) -> ProviderChoices:
         """What the sign-in page offers. A tenant that does not exist has none."""
-        offered = await people_of(services).login_providers.offered(tenant)
+        offered = await people_of(services).login_providers.offered(known_tenant(services, tenant))
         return ProviderChoices([_choice(provider) for provider in offered])
 
     @post("/invitations/accept", opt=PUBLIC, status_code=200, summary="Accept an invitation with a new account")
@@ -233,6 +235,8 @@ class OwnAccount(Controller):
     ) -> Response[MeView]:
         """The session goes on for that tenant, with another cookie and CSRF token."""
         cookie = person_of(principal, request)
+        if not known_tenant(services, data.tenant_id):
+            raise not_found("tenant")
         return await _opened(request, services, await people_of(services).users.choose_tenant(cookie, data.tenant_id))
 
     @put("/me/password", summary="Change one's own password")

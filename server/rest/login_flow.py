@@ -11,13 +11,14 @@ from litestar import Controller, Request, Response, get
 from litestar.params import Parameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
-from context.users.errors import UserError
+from context.users.errors import ProviderDownError, Refusal, SignInRefusedError, UserError
 from context.users.oidc_login import Callback
 from server.rest.auth import PUBLIC, session_cookie
 from server.rest.login import callback_url
 from server.rest.people import (
     STATUS_OF_REFUSAL,
     flow_cookie_name,
+    known_tenant,
     people_of,
     with_flow,
     with_session,
@@ -52,7 +53,7 @@ class LoginFlow(Controller):
             started = await people_of(services).oidc.start(
                 provider,
                 callback_url(request, provider),
-                tenant_id=tenant,
+                tenant_id=known_tenant(services, tenant),
                 return_to=return_to,
                 invitation=invitation,
             )
@@ -86,6 +87,8 @@ class LoginFlow(Controller):
 
 def refused(error: UserError) -> Response[Any]:
     """The page that says what was refused."""
+    if isinstance(error, SignInRefusedError) and error.reason is Refusal.PROVIDER_DOWN:
+        return refusal_page(str(error), STATUS_OF_REFUSAL[ProviderDownError.code])
     return refusal_page(str(error), STATUS_OF_REFUSAL.get(error.code, 422))
 
 

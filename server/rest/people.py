@@ -73,6 +73,11 @@ def people_of(services: Services) -> People:
     return services.people
 
 
+def known_tenant(services: Services, tenant_id: str) -> str:
+    """The id of a tenant that exists, as a stranger named it; else ""."""
+    return tenant_id if services.tenants.by_id(tenant_id) else ""
+
+
 def person_of(principal: Principal, request: Request[Any, Any, Any]) -> str:
     """The session cookie of the person who asks. Raises Problem 403 for an API key, which is nobody."""
     cookie = session_cookie(request)

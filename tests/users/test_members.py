@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from context.security.principal import Role
 from context.users import tables as people_tables
-from context.users.accounts import Standing
+from context.users.accounts import IDLE_ACCOUNT_S, Standing
 from context.users.errors import (
     AccountExistsError,
     BadCredentialsError,
@@ -163,6 +163,23 @@ async def test_who_stops_working_for_a_tenant_is_out_of_it_at_once(world: World)
     again = await world.users.session_principal((await world.signed_in("bob@example.com")).cookie)
     assert again
     assert again.tenant_id == "park"
+
+
+@both_databases
+async def test_an_account_that_belongs_nowhere_is_forgotten_after_a_month(world: World) -> None:
+    await world.person()
+    bob = await world.person("bob@example.com", roles={"lake": Role.VIEWER})
+    operator = await world.accounts.create("op@example.com", "Op", PASSWORD, actor="cli", standing=Standing.OPERATOR)
+    await world.accounts.remove_member("lake", bob.id, "ada")
+    world.clock.pass_s(IDLE_ACCOUNT_S - 1)
+    await world.users.forget_ended()
+    assert (await world.accounts.get(bob.id)).name
+    world.clock.pass_s(1)
+    assert await world.users.forget_ended() == 1
+    with pytest.raises(UserNotFoundError):
+        await world.accounts.get(bob.id)
+    assert (await world.accounts.get(operator.id)).standing is Standing.OPERATOR
+    assert len(await world.accounts.members("lake")) == 1
 
 
 @both_databases

@@ -3,11 +3,13 @@
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
+import hypothesis.strategies as st
 import msgspec
 import pytest
+from hypothesis import given
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
@@ -17,7 +19,7 @@ from context.users.login_providers import LoginProvider
 from context.users.oauth_client import Tokens
 from context.users.oidc_login import Callback, Finished
 from context.users.outside import Outside, Reach
-from context.users.states import STATE_S
+from context.users.states import STATE_S, local_path
 from context.users.tables import memberships
 from tests.users.oauth_provider import CLIENT_ID, CLIENT_SECRET, Person, Provider
 from tests.users.people_world import World, both_databases
@@ -241,12 +243,17 @@ async def test_a_signed_in_person_links_an_identity_and_may_then_use_it(
     assert linked.signed_in.user_id == account.id
     assert await connected_world.users.session_principal(cookie) is None
     assert (await sign_in()).signed_in.user_id == account.id
+    late = await oidc.start_link("works", CALLBACK, linked.signed_in.cookie)
+    callback = await at_provider(late.url)
+    await connected_world.users.sign_out_everywhere(account.id, account.id)
+    attempt = oidc.finish("works", late.browser, callback, old_cookie=linked.signed_in.cookie)
+    await refused(connected_world, attempt, Refusal.OTHER_BROWSER)
     await connected_world.person("bob@example.com")
     other = (await connected_world.signed_in("bob@example.com")).cookie
     stealing = await oidc.start_link("works", CALLBACK, other)
     await refused(
         connected_world,
-        oidc.finish("works", stealing.browser, await at_provider(stealing.url)),
+        oidc.finish("works", stealing.browser, await at_provider(stealing.url), old_cookie=other),
         Refusal.UNKNOWN_IDENTITY,
     )
 
@@ -322,6 +329,13 @@ class TestTenantProvider:
             await oidc.finish("works", started.browser, callback)
 
 
+@given(st.text(max_size=40) | st.from_regex(r"[/\\\\.a-z:@\t ]{1,12}", fullmatch=True))
+def test_wherever_a_sign_in_goes_on_to_it_is_on_this_host(path: str) -> None:
+    went = urljoin("https://parley.example/login", local_path(path))
+    assert urlsplit(went).netloc == "parley.example"
+    assert went.isascii()
+
+
 @pytest.mark.parametrize(
     "issuer",
     [
@@ -330,6 +344,7 @@ class TestTenantProvider:
         "ftp://login.example",
         "https://user:word@login.example",
         "https://",
+        "https://login.exämple",
         "login.example",
     ],
 )

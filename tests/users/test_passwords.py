@@ -1,11 +1,13 @@
 """Passwords: what is refused, how they are kept."""
 
+import asyncio
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
 from context.users.errors import WeakPasswordError
-from context.users.passwords import COST, HashCost, Passwords, check_password
+from context.users.passwords import COST, MOST_WAITING, HashCost, Passwords, check_password
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,13 @@ async def test_two_people_with_one_password_are_stored_differently(passwords: Pa
 async def test_the_same_keys_pressed_on_another_keyboard_are_the_same_password(passwords: Passwords) -> None:
     composed, decomposed = "caf\u00e9 au bord du lac", "cafe\u0301 au bord du lac"
     assert await passwords.matches(await passwords.hash(composed), decomposed)
+
+
+async def test_a_wave_of_sign_ins_is_turned_away_instead_of_piling_up(passwords: Passwords) -> None:
+    checks = [passwords.matches(None, "a lamp beside the river") for _ in range(MOST_WAITING + 10)]
+    results = await asyncio.gather(*checks, return_exceptions=True)
+    assert [type(result).__name__ for result in results].count("TooManyAttemptsError") == 10
+    assert not await passwords.matches(None, "a lamp beside the river")
 
 
 async def test_who_has_no_password_cannot_be_guessed(passwords: Passwords) -> None:
