@@ -33,6 +33,9 @@ LISTENER_POLL_S = 0.25
 SCHEDULER_POLL_S = 3600.0
 """We have no schedules."""
 
+STOP_LIMIT_S = 5.0
+"""How long a stop waits for statements that are under way."""
+
 STEP_ATTEMPTS = 5
 STEP_FIRST_PAUSE_S = 0.5
 """A step raises only when the database fails: handlers' errors are counted by the deliveries."""
@@ -71,6 +74,7 @@ class DurableWork:
         self._url = url
         self._executor_id = executor_id
         self._work = work
+        self._dbos: DBOS | None = None
         self._caller = asyncio.get_running_loop()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="event-workflows", daemon=True)
@@ -93,6 +97,7 @@ class DurableWork:
     async def stop(self) -> None:
         """Stop at once; what is unfinished stays so in the database."""
         await self._there(self._cancel_all())
+        self._do_not_wait_for_the_database()
         await asyncio.to_thread(DBOS.destroy)
         await self._end()
 
@@ -147,7 +152,7 @@ class DurableWork:
             "scheduler_polling_interval_sec": SCHEDULER_POLL_S,
             "sys_db_pool_size": EXECUTOR_THREADS,
         }
-        DBOS(config=config)
+        self._dbos = DBOS(config=config)
         DBOS.launch()
 
     async def _cancel_all(self) -> None:
@@ -155,6 +160,17 @@ class DurableWork:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # What the tasks were waiting for goes on in threads: all of them at the barrier means that none is left.
+        barrier = threading.Barrier(EXECUTOR_THREADS)
+        waiting = (asyncio.to_thread(barrier.wait, STOP_LIMIT_S) for _ in range(EXECUTOR_THREADS))
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    def _do_not_wait_for_the_database(self) -> None:
+        # DBOS repeats a statement for ever whose connection is lost, in threads that the interpreter waits for when it
+        # exits: a process whose database went away first would not end. It has no public switch for this.
+        database = getattr(self._dbos, "_sys_db_field", None)
+        if database is not None:
+            database._retry_connection_errors = False
 
     async def _end(self) -> None:
         global _running
