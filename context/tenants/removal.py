@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from context.calls.tables import calls
 from context.erasure.recordings import RecordingFiles
-from context.security.audit import AuditLog, Entry
+from context.security.audit import AuditLog, Entry, Query
 from context.security.tables import THE_SERVER
 from context.security.vault import Vault
 from context.store.database import Store
@@ -36,6 +36,9 @@ SWEEP_DAYS = 2
 """How long after a removal late rows are looked for."""
 
 BELONGINGS_STEP = "belongings"
+
+REMOVED = "tenant.removed"
+"""The action in the audit log; what vouches for a log knows by it that a log may be gone."""
 
 
 class RemovalCertificate(msgspec.Struct, frozen=True):
@@ -121,7 +124,7 @@ class TenantRemoval:
         self._tenants = tenants
         self._now = now
         self._belongings = tuple(belongings)
-        self._audit = audit or AuditLog(store)
+        self._audit = audit or tenants.audit
 
     async def remove(self, tenant_id: str, *, actor: str) -> RemovalCertificate:
         """Remove a tenant now, or go on with it; the certificate of one that is removed already.
@@ -130,6 +133,7 @@ class TenantRemoval:
         """
         done = await self.certificate(tenant_id)
         if done is not None:
+            await self._note(done)
             return done
         await self._tenants.change(tenant_id, Change.DELETE, actor=actor)
         await self._remove_files(tenant_id)
@@ -154,6 +158,7 @@ class TenantRemoval:
         oldest = self._now() - dt.timedelta(days=SWEEP_DAYS)
         for certificate in gone:
             if certificate.finished_at >= oldest:
+                await self._note(certificate)
                 for belongings in self._belongings:
                     await belongings.remove(certificate.tenant_id)
                 for table in _tables_of_tenants():
@@ -203,10 +208,18 @@ class TenantRemoval:
             await transaction.insert(removed_tenants, [{"certificate": msgspec.json.encode(certificate).decode()}])
             await transaction.delete(removal_steps)
             await transaction.delete(tenants)
-        async with self._store.tenant(THE_SERVER).writing() as transaction:
-            detail = {"digest": certificate.digest, "rows": sum(certificate.rows.values()), "files": certificate.files}
-            await self._audit.write(transaction, Entry(actor, "tenant.removed", tenant_id, detail))
+        await self._note(certificate)
         return certificate
+
+    async def _note(self, certificate: RemovalCertificate) -> None:
+        """Write the removal into the log of the server, unless it is there: the tenant's own log is gone."""
+        written = Query(action=REMOVED, target=certificate.tenant_id)
+        if await self._audit.entries("", written, limit=1):
+            return
+        detail = {"digest": certificate.digest, "rows": sum(certificate.rows.values()), "files": certificate.files}
+        async with self._store.tenant(THE_SERVER).writing() as transaction:
+            entry = Entry(certificate.requested_by, REMOVED, certificate.tenant_id, detail)
+            await self._audit.write(transaction, entry)
 
 
 def _tables_of_tenants() -> list[sa.Table]:

@@ -67,7 +67,7 @@ class StoredTenants:
         self._store = store
         self._now = now
         self._also = tuple(also)
-        self._audit = audit or AuditLog(store)
+        self.audit = audit or AuditLog(store)
 
     async def create(self, config: TenantConfig, *, actor: str, state: TenantState = TenantState.TRIAL) -> StoredTenant:
         """Add a tenant and publish `tenant.provisioned`. actor: id of whoever does it, for the audit log.
@@ -194,7 +194,7 @@ class StoredTenants:
     async def _note(
         self, transaction: TenantTransaction, actor: str, action: str, target: str, detail: dict[str, Any]
     ) -> None:
-        await self._audit.write(transaction, Entry(actor=actor, action=action, target=target, detail=detail))
+        await self.audit.write(transaction, Entry(actor=actor, action=action, target=target, detail=detail))
 
     def _provisioned(self, config: TenantConfig, state: TenantState) -> Event:
         return Event(

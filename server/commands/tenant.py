@@ -6,10 +6,8 @@ operator's own files are listed and checked here, and changed in their files.
 
 import asyncio
 import datetime as dt
-import getpass
-import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -18,28 +16,24 @@ import typer
 
 from context.errors import ContextError
 from context.home import Home
+from context.security.audit import AuditLog, signing_key
 from context.security.keys import ApiKeys
+from context.security.vault import Vault
+from context.security.vault_opening import open_vault
 from context.store.database import Store
 from context.tenants.errors import ManagedByFileError, UnknownTenantError
 from context.tenants.folder import TenantFolder
 from context.tenants.lifecycle import Change
-from context.tenants.removal import CallRecordings, TenantRemoval
+from context.tenants.removal import CallRecordings, TenantRemoval, VaultSecrets
 from context.tenants.store import LIST_LIMIT, StoredTenant, StoredTenants
 from context.tenants.tenant_file import load_tenant
+from server.commands.installation import DatabaseOption, HomeOption, Installation, JsonOption, actor, run, write_json
 
 T = TypeVar("T")
 
 app = typer.Typer(help="Make, list, suspend and delete tenants.", no_args_is_help=True)
 
-HomeOption = Annotated[
-    str | None, typer.Option("--home", envvar="PARLEY_HOME", help="Folder of all state [default: ~/.parley].")
-]
-DatabaseOption = Annotated[
-    str | None,
-    typer.Option("--database-url", envvar="PARLEY_DATABASE_URL", help="SQLAlchemy URL instead of SQLite in the home."),
-]
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the tenant.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 
 class _Ground(msgspec.Struct, frozen=True):
@@ -49,6 +43,7 @@ class _Ground(msgspec.Struct, frozen=True):
     store: Store
     tenants: StoredTenants
     folder: TenantFolder
+    vault: Vault
 
     def file_of(self, tenant_id: str) -> Path | None:
         """The operator's file that defines a tenant, None when none does."""
@@ -103,12 +98,12 @@ def new(
 
     async def provision(ground: _Ground) -> Provisioned:
         files = await asyncio.to_thread(file_tenants, ground.folder)
-        provisioner = Provisioner(ground.tenants, ApiKeys(ground.store), _now, files)
-        return await provisioner.provision(asked, actor=_actor(), base_url=url)
+        provisioner = Provisioner(ground.tenants, ApiKeys(ground.store, audit=ground.tenants.audit), _now, files)
+        return await provisioner.provision(asked, actor=actor(), base_url=url)
 
-    made = _run(provision, home, database_url)
+    made = _on_ground(provision, home, database_url)
     if as_json:
-        _json(made)
+        write_json(made)
         return
     ends = f", trial until {made.trial_ends_at:%d %B %Y}" if made.trial_ends_at else ""
     typer.secho(f"{name} is ready: {made.persona} answers ({made.archetype}).", bold=True)
@@ -141,10 +136,10 @@ def list_tenants(as_json: JsonOption = False, home: HomeOption = None, database_
         rows += [(f.config.id, "file", f.config.plan, f.config.sector, f.config.name) for f in ground.folder.tenants]
         return rows
 
-    rows = _run(listed, home, database_url)
+    rows = _on_ground(listed, home, database_url)
     names = ("id", "state", "plan", "sector", "name")
     if as_json:
-        _json([dict(zip(names, row, strict=True)) for row in rows])
+        write_json([dict(zip(names, row, strict=True)) for row in rows])
         return
     if not rows:
         typer.echo("There is no tenant yet: `parley tenant new NAME --sector SECTOR` makes one.")
@@ -167,7 +162,7 @@ def show(tenant_id: IdArgument, home: HomeOption = None, database_url: DatabaseO
             raise _unknown(tenant_id)
         return tenant
 
-    _json(_run(found, home, database_url))
+    write_json(_on_ground(found, home, database_url))
 
 
 @app.command("suspend")
@@ -201,16 +196,16 @@ def delete(
 
     async def removed(ground: _Ground) -> object:
         await _require_stored(ground, tenant_id)
-        recordings = CallRecordings(ground.store, ground.home.recordings)
-        removal = TenantRemoval(ground.store, ground.tenants, _now, [recordings])
-        return await removal.remove(tenant_id, actor=_actor())
+        belongings = (CallRecordings(ground.store, ground.home.recordings), VaultSecrets(ground.vault))
+        removal = TenantRemoval(ground.store, ground.tenants, _now, belongings)
+        return await removal.remove(tenant_id, actor=actor())
 
-    certificate = _run(removed, home, database_url)
+    certificate = _on_ground(removed, home, database_url)
     if as_json:
-        _json(certificate)
+        write_json(certificate)
     else:
         typer.echo(f"{tenant_id} is removed. Certificate:")
-        _json(certificate)
+        write_json(certificate)
 
 
 @app.command("check")
@@ -229,9 +224,9 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A tenant's 
 def _change(tenant_id: str, change: Change, reason: str, home: str | None, database_url: str | None) -> None:
     async def changed(ground: _Ground) -> StoredTenant:
         await _require_stored(ground, tenant_id)
-        return await ground.tenants.change(tenant_id, change, actor=_actor(), reason=reason)
+        return await ground.tenants.change(tenant_id, change, actor=actor(), reason=reason)
 
-    typer.echo(f"{tenant_id} is {_run(changed, home, database_url).state}.")
+    typer.echo(f"{tenant_id} is {_on_ground(changed, home, database_url).state}.")
 
 
 async def _require_stored(ground: _Ground, tenant_id: str) -> None:
@@ -245,42 +240,21 @@ def _unknown(tenant_id: str) -> UnknownTenantError:
     return UnknownTenantError(f"there is no tenant {tenant_id!r}; `parley tenant list` shows all")
 
 
-@asynccontextmanager
-async def _ground(home_path: str | None, database_url: str | None) -> AsyncGenerator[_Ground, None]:
+def _on_ground(action: Callable[[_Ground], Awaitable[T]], home: str | None, database_url: str | None) -> T:
     from server.provisioning import TENANT_CHECKS
 
-    home = await asyncio.to_thread(Home.open, home_path)
-    store = await Store.open(database_url or home.database_url)
-    try:
-        yield _Ground(home, store, StoredTenants(store, _now, TENANT_CHECKS), TenantFolder(home.tenants))
-    finally:
-        await store.aclose()
+    async def prepared(installation: Installation) -> T:
+        store, opened = installation.store, installation.home
+        vault = await asyncio.to_thread(open_vault, store, opened.root, os.environ)
+        try:
+            audit = AuditLog(store, await signing_key(vault))
+            tenants = StoredTenants(store, _now, TENANT_CHECKS, audit=audit)
+            return await action(_Ground(opened, store, tenants, TenantFolder(opened.tenants), vault))
+        finally:
+            await vault.aclose()
 
-
-def _run(action: Callable[[_Ground], Awaitable[T]], home: str | None, database_url: str | None) -> T:
-    async def run() -> T:
-        async with _ground(home, database_url) as ground:
-            return await action(ground)
-
-    try:
-        return asyncio.run(run())
-    except ContextError as error:
-        typer.secho(f"{error}", err=True, fg=typer.colors.RED)
-        raise typer.Exit(1) from None
-
-
-def _json(value: object) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
+    return run(prepared, home, database_url)
 
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-def _actor() -> str:
-    """Who types, for the audit log: the account's name, which is an id on this machine."""
-    try:
-        name = getpass.getuser()
-    except (OSError, KeyError):
-        name = "unknown"
-    return "cli:" + re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:60]

@@ -116,6 +116,23 @@ async def test_the_certificate_can_be_checked_and_the_removal_is_in_the_servers_
     assert (entry.action, entry.target, entry.detail["digest"]) == ("tenant.removed", "clinic", certificate.digest)
 
 
+async def test_a_removal_that_was_killed_before_it_was_noted_is_noted_at_the_next_start(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(*_: object) -> None:
+        raise ConnectionError("killed here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TenantRemoval, "_note", killed)
+        with pytest.raises(ConnectionError):
+            await office.removal().remove("clinic", actor="key-1")
+    assert await AuditLog(office.store).entries("") == []
+    for _ in range(2):
+        await office.removal().resume_all(actor="start")
+    [entry] = await AuditLog(office.store).entries("")
+    assert (entry.actor, entry.action) == ("key-1", "tenant.removed")
+
+
 async def test_the_id_is_not_given_to_anybody_else(office: Office) -> None:
     await office.removal().remove("clinic", actor="test")
     with pytest.raises(TenantExistsError, match="has been removed"):
