@@ -70,10 +70,19 @@ def data(text: str) -> str:
 
 def neutral(text: str) -> str:
     """One line without control, invisible or direction-changing characters and without marks of prompts."""
-    plain = unicodedata.normalize("NFKC", text[: VALUE_LIMIT_CHARS * 4])
-    spaced = "".join(" " if unicodedata.category(character) in ("Zl", "Zp", "Cc") else character for character in plain)
-    visible = "".join(character for character in spaced if not unicodedata.category(character).startswith("C"))
+    visible = text[:VALUE_LIMIT_CHARS]
+    if not (text.isascii() and text.isprintable()):
+        plain = unicodedata.normalize("NFKC", text[: VALUE_LIMIT_CHARS * 4])
+        visible = "".join(map(_visible, plain))
     return " ".join(visible.translate(_REPLACED).split())[:VALUE_LIMIT_CHARS]
+
+
+def _visible(character: str) -> str:
+    """The character, a space instead of a line break, nothing instead of what cannot be seen."""
+    category = unicodedata.category(character)
+    if category in ("Zl", "Zp", "Cc"):
+        return " "
+    return "" if category.startswith("C") else character
 
 
 def _title(section: str) -> str:
