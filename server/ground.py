@@ -24,7 +24,6 @@ from context.contacts.store import ContactStore
 from context.contacts.subscriber import box_from_events
 from context.errors import ContextError
 from context.events.bus import EventBus
-from context.events.subscription import Subscription
 from context.home import Home
 from context.security.audit import AuditLog, signing_key
 from context.security.audit_anchors import AnchorFile, AnchorKeeper
@@ -37,9 +36,8 @@ from context.tenants.directory import TenantAlert, TenantDirectory
 from context.tenants.store import StoredTenants
 from context.users.assembly import People, build_people
 from context.users.provider_file import load_providers
-from context.webhooks.destination import Reach, SystemResolver
-from context.webhooks.sender import Sender
-from context.webhooks.service import EVENT_TYPES, SUBSCRIBER, Webhooks
+from context.webhooks.destination import Reach
+from context.webhooks.service import Webhooks, open_webhooks
 from server.loading import Progress
 from server.provisioning import TENANT_CHECKS
 
@@ -121,13 +119,9 @@ async def lay_ground(
         return tenant.country if tenant else ""
 
     bus = EventBus(store, url)
-    sender = Sender(SystemResolver(), reach)
-    stack.push_async_callback(sender.aclose)
-    webhooks = Webhooks(store, vault, audit, sender)
+    webhooks = await stack.enter_async_context(open_webhooks(store, vault, audit, reach))
     bus.subscribe(box_from_events(country_of))
-    bus.subscribe(Subscription(SUBSCRIBER, EVENT_TYPES, webhooks.plan))
-    webhooks.dispatcher.start()
-    stack.push_async_callback(webhooks.dispatcher.stop)
+    bus.subscribe(webhooks.subscription)
     await bus.start()
     stack.push_async_callback(bus.stop)
     node = CallNode(store, secrets.token_hex(NODE_ID_BYTES), time.time)

@@ -19,6 +19,10 @@ from litestar import Litestar, MediaType, Request, Response, get
 from litestar.types import ControllerRouterHandler
 
 from server.health import Health
+from server.rest.api import rest_app
+from server.rest.people_pages import pages as people_pages
+from server.rest.services import ServiceDoor
+from server.webhooks_page import webhooks_page
 
 SHUTDOWN_S = 3
 """How long uvicorn waits for requests that are being answered."""
@@ -70,6 +74,12 @@ def talk_handler(page: TalkPage) -> ControllerRouterHandler:
         return Response(page.html, media_type=MediaType.HTML, headers=headers)
 
     return talk
+
+
+def api_app(door: ServiceDoor, health: Health, voice_port: int) -> Litestar:
+    """The application of the API port: REST, health and every page. door: where REST's services come from."""
+    own = (health_handler(health), talk_handler(TalkPage(voice_port)), webhooks_page())
+    return rest_app(door, [*own, *people_pages])
 
 
 def health_app(health: Health) -> Litestar:

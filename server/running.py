@@ -20,16 +20,13 @@ from server.composition import build_equipment, settle_memory
 from server.ground import Ground, StateSettings, lay_ground, open_tenants
 from server.health import Health
 from server.housekeeping import keep_house
-from server.http_app import HttpListener, TalkPage, health_app, health_handler, talk_handler
+from server.http_app import HttpListener, api_app, health_app
 from server.loading import Progress
 from server.ports import Service
-from server.rest.api import rest_app
-from server.rest.people_pages import pages as people_pages
 from server.rest.services import ServiceDoor, Services
 from server.services import build_services, jobs
 from server.signals import quit_now, stop_on_signals
 from server.stall_watchdog import StallWatchdog
-from server.webhooks_page import webhooks_page
 from telephony.admission import VoiceSocketLimits
 from telephony.voice_socket import PATH, VoiceSocket
 
@@ -68,8 +65,8 @@ async def run_server(
         stack.push_async_callback(voice_server.wait_closed)
         stack.callback(voice_server.close)
         door = ServiceDoor()
-        pages = [health_handler(health), talk_handler(TalkPage(ports[Service.VOICE])), webhooks_page(), *people_pages]
-        for app, service in ((rest_app(door, pages), Service.API), (health_app(health), Service.TELEPHONY)):
+        api = api_app(door, health, ports[Service.VOICE])
+        for app, service in ((api, Service.API), (health_app(health), Service.TELEPHONY)):
             listener = HttpListener(app, sockets[service])
             stack.push_async_callback(listener.close)
         _say_where(say, settings.host, ports)

@@ -26,7 +26,7 @@ from server.rest.idempotency import Idempotency
 from server.rest.paging import provide_page
 from server.rest.problems import EXCEPTION_HANDLERS
 from server.rest.reference import SchemaFile, SchemaPage
-from server.rest.schema import openapi_config
+from server.rest.schema import StructsLater, openapi_config
 from server.rest.services import ServiceDoor, Services
 
 PREFIX = "/v1"
@@ -112,6 +112,7 @@ def application(
             before_send=[add_safe_headers],
             exception_handlers=EXCEPTION_HANDLERS,
             openapi_config=openapi_config([SchemaPage(resource_examples), SchemaFile(resource_examples)]),
+            plugins=[StructsLater()],
             logging_config=None,
             request_max_body_size=LARGEST_BODY_BYTES,
         )

@@ -56,7 +56,7 @@ class Authentication:
 def requires(permission: Permission) -> Guard:
     """A guard that lets only those pass who may do this. The scope is named in the refusal and in the API's schema."""
 
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         principal = connection.scope["user"]
         if not isinstance(principal, Principal):
             raise unauthorized("This needs an API key or a signed-in user.")

@@ -164,7 +164,7 @@ class Events(Controller):
         if _streams[tenant_id] >= STREAMS_A_TENANT:
             raise Problem(429, "too_many_streams", f"{STREAMS_A_TENANT} streams of events are open already.")
         return Stream(
-            _followed(log, tenant_id, begin, patterns),
+            followed(log, tenant_id, begin, patterns),
             media_type=EVENT_STREAM,
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -265,7 +265,8 @@ def _depth(value: Any) -> int:
     return nested + max((_depth(one) for one in inner), default=0)
 
 
-async def _followed(log: EventLog, tenant_id: str, after: int, types: Sequence[str]) -> AsyncIterator[bytes]:
+async def followed(log: EventLog, tenant_id: str, after: int, types: Sequence[str]) -> AsyncIterator[bytes]:
+    """The body of a stream: what this tenant's events are from a position on, until its time is over."""
     _streams[tenant_id] += 1
     events = log.tail(after, tenant_id, types)
     try:

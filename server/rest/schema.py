@@ -7,14 +7,18 @@ is generated from it. Made once by `server.rest.api`.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
-from litestar import Litestar
+from litestar import Litestar, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
+from litestar.openapi.spec import OpenAPIType, Schema
+from litestar.plugins import OpenAPISchemaPlugin
+from litestar.response import Stream
 from litestar.routes import HTTPRoute
+from litestar.typing import FieldDefinition
 
 from server.rest.auth import SESSION_COOKIES, TENANT_HEADER, UNSAFE_METHODS
 from server.rest.idempotency import HEADER as IDEMPOTENCY_HEADER
@@ -22,6 +26,8 @@ from server.rest.problems import PROBLEM_MEDIA_TYPE
 
 VERSION = "1.0.0"
 """Of the interface, not of Parley: its first number changes when a client would break."""
+
+JSON = "application/json"
 
 PROBLEM_SCHEMA: dict[str, Any] = {
     "title": "Problem",
@@ -98,6 +104,18 @@ _IF_NONE_MATCH: dict[str, Any] = {
 }
 
 
+class StructsLater(OpenAPISchemaPlugin):
+    """Leaves Structs to `described`: msgspec says exactly what it accepts, Litestar only roughly."""
+
+    def is_plugin_supported_field(self, field_definition: FieldDefinition) -> bool:
+        """Every Struct."""
+        return not field_definition.is_union and field_definition.is_subclass_of(msgspec.Struct)
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:
+        """A place to be filled."""
+        return Schema(type=OpenAPIType.OBJECT)
+
+
 def openapi_config(plugins: Sequence[OpenAPIRenderPlugin]) -> OpenAPIConfig:
     """For Litestar. plugins: what is served at /schema."""
     return OpenAPIConfig(
@@ -119,14 +137,14 @@ def described(app: Litestar, examples: Sequence[msgspec.Struct] = ()) -> dict[st
         "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIES[1], "description": "A signed-in user."},
     }
     document["security"] = [{"key": []}, {"session": []}]
-    schemas = components.setdefault("schemas", {})
+    operations = list(_operations(app, document))
+    schemas = components["schemas"] = _describe_bodies(operations)
     schemas["Problem"] = PROBLEM_SCHEMA
     content = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     components["responses"] = {
         f"Problem{status}": {"description": meaning, "content": content} for status, meaning in _MEANINGS.items()
     }
     _add_examples(schemas, examples)
-    operations = list(_operations(app, document))
     names = Counter(handler.handler_name for _, handler, _ in operations)
     for method, handler, operation in operations:
         name = handler.handler_name
@@ -146,6 +164,38 @@ def _operations(app: Litestar, document: dict[str, Any]) -> Iterator[tuple[str, 
                 operation = document["paths"].get(route.path_format, {}).get(method.lower())
                 if operation is not None:
                     yield method, handler, operation
+
+
+def _describe_bodies(operations: Sequence[tuple[str, HTTPRouteHandler, dict[str, Any]]]) -> dict[str, Any]:
+    """Put msgspec's own schema of every JSON body into its place; the components that they refer to."""
+    places: list[tuple[dict[str, Any], Any]] = []
+    for _, handler, operation in operations:
+        data = handler.parsed_fn_signature.parameters.get("data")
+        taken = operation.get("requestBody", {}).get("content", {}).get(JSON)
+        if data is not None and taken is not None:
+            places.append((taken, data.annotation))
+        for status, answer in operation.get("responses", {}).items():
+            given = answer.get("content", {}).get(JSON)
+            kind = _answered(handler, int(status)) if status.startswith("2") else None
+            if given is not None and kind is not None:
+                places.append((given, kind))
+    schemas, components = msgspec.json.schema_components(
+        [kind for _, kind in places], ref_template="#/components/schemas/{name}"
+    )
+    for (place, _), schema in zip(places, schemas, strict=True):
+        place["schema"] = schema
+    return components
+
+
+def _answered(handler: HTTPRouteHandler, status: int) -> Any:
+    """The type of a successful JSON answer, None when the handler does not say."""
+    spec = (handler.responses or {}).get(status)
+    if spec is not None:
+        return spec.data_container
+    returned = handler.parsed_fn_signature.return_type.annotation
+    if get_origin(returned) is Response:
+        returned = get_args(returned)[0]
+    return None if returned is None or returned is type(None) or get_origin(returned) is Stream else returned
 
 
 def _complete(operation: dict[str, Any], method: str, handler: HTTPRouteHandler) -> None:
@@ -172,9 +222,9 @@ def _complete(operation: dict[str, Any], method: str, handler: HTTPRouteHandler)
 
 def _add_answers(operation: dict[str, Any], method: str, *, public: bool) -> None:
     answers: dict[str, Any] = operation.setdefault("responses", {})
-    if "application/json" in answers.get("400", {}).get("content", {}):
+    if JSON in answers.get("400", {}).get("content", {}):
         del answers["400"]  # Litestar's own error body, which is never sent
-    if method == "GET" and "application/json" in answers.get("200", {}).get("content", {}):
+    if method == "GET" and JSON in answers.get("200", {}).get("content", {}):
         answers["304"] = {"description": "What you have is the newest."}
     statuses = ["400", "429", "503", "default"]
     if not public:

@@ -7,7 +7,8 @@ import pytest
 from litestar.testing import AsyncTestClient
 
 from server.health import Health
-from server.http_app import TalkPage, health_app
+from server.http_app import api_app, health_app
+from server.rest.services import ServiceDoor
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def health() -> Health:
 
 @pytest.fixture
 async def client(health: Health) -> AsyncIterator[AsyncTestClient]:
-    async with AsyncTestClient(health_app(health, TalkPage(voice_port=4711))) as client:
+    async with AsyncTestClient(api_app(ServiceDoor(), health, voice_port=4711)) as client:
         yield client
 
 
@@ -45,6 +46,21 @@ async def test_the_page_calls_the_voice_port_and_only_its_own_scripts_run(client
     assert "ws://*:4711" in policy
     assert not re.search(r"""(src|href)=["']?https?:""", answer.text), "the page needs nothing from elsewhere"
     assert " on" not in "".join(re.findall(r"<[a-z]+( on[a-z]+=)", answer.text)), "inline handlers would be blocked"
+
+
+@pytest.mark.parametrize("path", ["/login", "/invitation", "/webhooks"])
+async def test_pages_of_tenants_need_nothing_from_elsewhere(client: AsyncTestClient, path: str) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "unsafe-inline" not in answer.headers["content-security-policy"]
+    assert not re.search(r"""(src|href)=["']?https?:""", answer.text)
+
+
+async def test_rest_asks_to_come_back_while_the_server_starts(client: AsyncTestClient) -> None:
+    answer = await client.get("/v1/calls", headers={"Authorization": "Bearer pk_0_0"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "starting")
+    assert int(answer.headers["retry-after"]) > 0
 
 
 async def test_other_addresses_are_404(client: AsyncTestClient) -> None:

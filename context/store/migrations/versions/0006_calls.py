@@ -21,6 +21,7 @@ def upgrade() -> None:
             comment=_COMMENTS.get(name),
         )
         op.add_column("calls", column)
+    _comment_on_record("CallRecord as JSON, '' until the call is over", instead_of="CallRecord as JSON")
     op.create_index("calls_by_state", "calls", ["state", "node"])
     op.create_table(
         "nodes",
@@ -35,7 +36,13 @@ def downgrade() -> None:
     """Drop them again, with everything in them. Calls that are not over cannot be told of in the older schema."""
     op.drop_table("nodes")
     op.execute("DELETE FROM calls WHERE record = ''")
+    _comment_on_record("CallRecord as JSON", instead_of="CallRecord as JSON, '' until the call is over")
     op.drop_index("calls_by_state", table_name="calls")
     with op.batch_alter_table("calls") as batch:
         for name in ("node", "caller", "persona_id", "direction", "channel", "state"):
             batch.drop_column(name)
+
+
+def _comment_on_record(comment: str, *, instead_of: str) -> None:
+    if op.get_bind().dialect.name == "postgresql":  # SQLite keeps no comments
+        op.alter_column("calls", "record", comment=comment, existing_comment=instead_of)
