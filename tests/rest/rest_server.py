@@ -26,15 +26,27 @@ from context.contacts.store import ContactStore
 from context.conversations.store import Conversations
 from context.erasure.erase import Erasures
 from context.erasure.providers import all_personal_data
+from context.events.bus import EventBus
 from context.idempotency.store import IdempotentRequests
+from context.security.audit import AuditLog, signing_key
+from context.security.audit_anchors import AnchorFile, AnchorKeeper
 from context.security.keys import ApiKeys, KeyKind
 from context.security.principal import Scope
 from context.security.rate_limit import Limit, RateLimiter
+from context.security.vault_opening import open_vault
 from context.store.database import Store
 from context.tenants.config import TenantConfig
 from context.tenants.directory import TenantDirectory
 from context.tenants.files import load_tenant
 from context.tenants.store import StoredTenants
+from context.users.assembly import build_people
+from context.users.connection_providers import KNOWN_PROVIDERS, ConnectionApp
+from context.users.oauth_client import Client
+from context.users.passwords import HashCost, Passwords
+from context.users.provider_file import ProviderSettings
+from context.webhooks.destination import Reach
+from context.webhooks.sender import Sender
+from context.webhooks.service import Webhooks
 from server.responders import ResponderFactory
 from server.rest.api import rest_app
 from server.rest.services import RestLimits, ServiceDoor, Services
@@ -143,7 +155,7 @@ async def rest_server(
     clock = Clock()
     store = await Store.open(database_url)
     async with plugin_host() as host, _closing(store):
-        services = await _services(store, host, folder, clock, limits, a_minute)
+        services = await _services(store, database_url, host, folder, clock, limits, a_minute)
         services = msgspec.structs.replace(services, **more)
         door, app = _application()
         door.open(services)
@@ -155,6 +167,8 @@ async def rest_server(
             server.keys[""] = (await services.keys.create("", "operator", ALL_ROUND)).key
             yield server
             await services.limiter.aclose()
+            if services.people is not None:
+                await services.people.aclose()
 
 
 @lru_cache
@@ -164,8 +178,18 @@ def _application() -> tuple[ServiceDoor, Litestar]:
     return door, rest_app(door)
 
 
+@lru_cache
+def _cheap_passwords() -> Passwords:
+    return Passwords(HashCost(memory_kib=64, passes=1, lanes=1))
+
+
+async def _public_address(host: str, port: int) -> list[str]:
+    """Every name is somewhere on the internet; nothing is ever sent there."""
+    return ["93.184.216.34"]
+
+
 async def _services(
-    store: Store, host: Any, folder: Path, clock: Clock, limits: RestLimits | None, a_minute: int
+    store: Store, database_url: str, host: Any, folder: Path, clock: Clock, limits: RestLimits | None, a_minute: int
 ) -> Services:
     stored = StoredTenants(store, clock)
     directory = TenantDirectory(folder / "tenants", (), stored)
@@ -182,11 +206,21 @@ async def _services(
     conversations = Conversations(store, clock.seconds)
     responders = ResponderFactory(store, runtimes, clock)
     personal_data = all_personal_data(clock.seconds)
+    limiter = RateLimiter(store)
+    vault = open_vault(store, folder, {})
+    audit = AuditLog(store, await signing_key(vault))
+    google = ConnectionApp(KNOWN_PROVIDERS["google-calendar"], Client("parley", "s3cr3t"))
+    people = build_people(store, limiter, audit, vault, ProviderSettings(apps=(google,)), passwords=_cheap_passwords())
     return Services(
         store=store,
         now=clock,
         keys=ApiKeys(store),
-        limiter=RateLimiter(store),
+        limiter=limiter,
+        users=people.users,
+        people=people,
+        webhooks=Webhooks(store, vault, audit, Sender(_public_address, Reach.PUBLIC_ONLY)),
+        anchors=AnchorKeeper(store, audit, AnchorFile(folder)),
+        bus=EventBus(store, database_url),
         tenants=directory,
         stored_tenants=stored,
         calls=calls,
