@@ -13,11 +13,12 @@ from context.calls.store import CallStore
 from context.security.audit import AuditLog
 from context.security.keys import ApiKeys
 from context.security.principal import Scope
+from context.security.vault_opening import open_vault
 from context.store.database import Store
 from context.store.schema import whole_schema
 from context.tenants.errors import TenantExistsError, UnknownTenantError
 from context.tenants.lifecycle import Change
-from context.tenants.removal import PIECE_ROWS, CallRecordings, TenantRemoval, is_genuine
+from context.tenants.removal import PIECE_ROWS, CallRecordings, TenantRemoval, VaultSecrets, is_genuine
 from context.tenants.store import StoredTenants
 from context.tenants.tables import removed_tenants
 from tests.context.clinic import NOW, TUESDAY, at, clinic
@@ -202,3 +203,14 @@ async def test_a_call_id_with_signs_in_it_reaches_no_other_file(store: Store, tm
 async def test_a_suspended_tenant_can_be_removed(office: Office) -> None:
     await office.tenants.change("clinic", Change.SUSPEND, actor="test")
     assert (await office.removal().remove("clinic", actor="test")).tenant_id == "clinic"
+
+
+async def test_secrets_are_removed_where_they_are_kept(office: Office, tmp_path: Path) -> None:
+    vault = open_vault(office.store, tmp_path, {})
+    await vault.put("clinic", "deepgram", "sk-1")
+    await vault.put("other", "deepgram", "sk-2")
+    removal = TenantRemoval(office.store, office.tenants, lambda: LATER, [VaultSecrets(vault)])
+    assert (await removal.remove("clinic", actor="test")).files == 1
+    assert await vault.names("clinic") == []
+    assert await vault.get("other", "deepgram") == "sk-2"
+    await vault.aclose()
