@@ -242,12 +242,9 @@ class TenantDirectory:
         if probe == self._probe:
             return False
         versions = await self._stored.versions()
-        rows: dict[str, StoredTenant] = {}
-        for tenant_id in sorted(versions):
-            known = self._rows.get(tenant_id)
-            current = known if known and known.version == versions[tenant_id] else await self._stored.get(tenant_id)
-            if current is not None:
-                rows[tenant_id] = current
+        known = {id_: row for id_, row in self._rows.items() if versions.get(id_) == row.version}
+        new = await self._stored.some(sorted(versions.keys() - known.keys()))
+        rows = dict(sorted({**known, **new}.items()))
         # A row that changed while the others were read has changed the next probe too.
         self._rows, self._probe = rows, probe
         return True

@@ -103,6 +103,16 @@ class StoredTenants:
             row = await transaction.row(tenants)
         return _stored(row) if row else None
 
+    async def some(self, tenant_ids: Sequence[str]) -> dict[str, StoredTenant]:
+        """Tenant id -> tenant, of those that there are."""
+        found: dict[str, StoredTenant] = {}
+        for at in range(0, len(tenant_ids), LIST_LIMIT):
+            asked = tenants.c.tenant_id.in_(tenant_ids[at : at + LIST_LIMIT])
+            async with self._store.reading_every_tenant() as transaction:
+                rows = await transaction.rows(tenants, asked)
+            found.update({row["tenant_id"]: _stored(row) for row in rows})
+        return found
+
     async def page(self, after_id: str = "", limit: int = LIST_LIMIT) -> list[StoredTenant]:
         """The next tenants by id, at most `limit`."""
         async with self._store.reading_every_tenant() as transaction:
