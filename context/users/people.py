@@ -115,12 +115,14 @@ class Users:
         self._limiter = limiter
         self._audited = Audited(audit)
         self._passwords = passwords or Passwords()
+        self._owned = [] if passwords else [self._passwords]
         self._now = now
         self.accounts = Accounts(store, self._audited, self._passwords, now)
 
     def close(self) -> None:
-        """End the thread that hashes passwords."""
-        self._passwords.close()
+        """End the thread that hashes passwords, unless it was given to us."""
+        for passwords in self._owned:
+            passwords.close()
 
     async def sign_in(self, email: str, password: str, *, address: str, old_cookie: str = "") -> SignedIn:
         """Open a session with a password. address: of the client. old_cookie: of the session that it replaces.

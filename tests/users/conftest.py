@@ -62,9 +62,9 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-async def world(store: Store, clock: Clock, passwords: Passwords) -> AsyncIterator[World]:
+async def world(store: Store, tmp_path: Path, clock: Clock, passwords: Passwords) -> AsyncIterator[World]:
     """People without any provider."""
-    async with opened_world(store, clock, passwords, ProviderSettings()) as opened:
+    async with opened_world(store, tmp_path, clock, passwords, ProviderSettings()) as opened:
         yield opened
 
 
@@ -92,8 +92,8 @@ def provider_settings(provider: Provider) -> ProviderSettings:
 
 @pytest.fixture
 async def connected_world(
-    store: Store, clock: Clock, passwords: Passwords, provider_settings: ProviderSettings
+    store: Store, tmp_path: Path, clock: Clock, passwords: Passwords, provider_settings: ProviderSettings
 ) -> AsyncIterator[World]:
     """People with the provider."""
-    async with opened_world(store, clock, passwords, provider_settings) as opened:
+    async with opened_world(store, tmp_path, clock, passwords, provider_settings) as opened:
         yield opened

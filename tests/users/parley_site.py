@@ -2,24 +2,21 @@
 
 import socket
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 from litestar import Litestar
 
 from context.security.principal import Role
-from context.store.database import Store
 from server.http_app import HttpListener
 from server.rest.api import rest_app
 from server.rest.people_pages import pages
 from server.rest.services import ServiceDoor
-from tests.rest.rest_server import EVERY_SCOPE, LAKE, PARK, PLENTY, Clock, RestServer, _services
+from tests.rest.rest_server import LAKE, PARK, RestServer, rest_server
 from tests.users.people_world import PASSWORD, World
-from voice_core.engines.host import plugin_host
 
 
 class Site:
@@ -79,26 +76,16 @@ def _application() -> tuple[ServiceDoor, Litestar]:
 async def running_site(database_url: str, folder: Path, world: World) -> AsyncGenerator[Site, None]:
     """The site of this world, with the tenants park and lake, and Ada who administers the park."""
     await world.person(roles={PARK: Role.ADMIN})
-    clock = Clock()
     door, app = _application()
-    async with AsyncExitStack() as stack:
-        store = await Store.open(database_url)
-        stack.push_async_callback(store.aclose)
-        host = await stack.enter_async_context(plugin_host())
-        services = await _services(store, host, folder, clock, None, PLENTY)
-        stack.push_async_callback(services.limiter.aclose)
-        services = msgspec.structs.replace(services, people=world.people, users=world.users)
-        door.open(services)
-        stack.callback(door.close)
-        transport = httpx.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]
-        client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://parley.local"))
-        rest = RestServer(app, client, services, clock)
-        for tenant_id in (PARK, LAKE):
-            rest.keys[tenant_id] = (await services.keys.create(tenant_id, "everything", EVERY_SCOPE)).key
-        sock = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        listener = HttpListener(app, sock)
-        stack.push_async_callback(listener.close)
-        yield Site(f"http://127.0.0.1:{sock.getsockname()[1]}", rest, world)
+    async with rest_server(database_url, folder, people=world.people, users=world.users) as rest:
+        door.open(rest.services)
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            listener = HttpListener(app, sock)
+            try:
+                yield Site(f"http://127.0.0.1:{sock.getsockname()[1]}", rest, world)
+            finally:
+                await listener.close()
+                door.close()
 
 
 __all__ = ["LAKE", "PARK", "Browser", "Site", "running_site"]

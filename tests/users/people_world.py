@@ -3,15 +3,16 @@
 import time
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from context.security.audit import AuditLog
-from context.security.master_key import MasterKeys
 from context.security.principal import Role
 from context.security.rate_limit import RateLimiter
 from context.security.vault import Vault
+from context.security.vault_opening import open_vault
 from context.store.database import Store
 from context.users.accounts import Account
 from context.users.assembly import People, build_people
@@ -74,18 +75,19 @@ class World:
 
 @asynccontextmanager
 async def opened_world(
-    store: Store, clock: Clock, passwords: Passwords, settings: ProviderSettings
+    store: Store, folder: Path, clock: Clock, passwords: Passwords, settings: ProviderSettings
 ) -> AsyncGenerator[World, None]:
-    """A world with these providers."""
+    """A world with these providers. folder: where the master key of its vault is."""
     limiter = RateLimiter(store, now=clock)
     audit = AuditLog(store, now=clock)
-    vault = Vault.in_store(store, MasterKeys.random(), clock)
+    vault = open_vault(store, folder, {}, clock)
     people = build_people(store, limiter, audit, vault, settings, passwords=passwords, now=clock)
     try:
         yield World(store, clock, audit, vault, people)
     finally:
         await people.aclose()
         await limiter.aclose()
+        await vault.aclose()
 
 
 async def all_text(store: Store, tables: Iterable[Any]) -> str:

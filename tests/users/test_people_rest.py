@@ -256,7 +256,7 @@ async def test_what_a_provider_or_a_guest_says_wrong_is_a_page_not_a_crash(site:
             assert answer.status_code == status, path
         provider.person = None
         assert "not granted" in (await follow(browser, "/v1/login/works/start")).text
-        provider.down = True
+        provider.person, provider.down = Person("person-1"), True
         down = await follow(browser, "/v1/login/works/start")
         assert (down.status_code, "does not answer" in down.text) == (503, True)
 
@@ -264,7 +264,7 @@ async def test_what_a_provider_or_a_guest_says_wrong_is_a_page_not_a_crash(site:
 async def test_a_tenants_provider_is_kept_without_showing_its_secret(site: Site) -> None:
     body = {"title": "Own", "issuer": "https://login.own.example", "client_id": "parley", "client_secret": "hush"}
     put = await site.rest.ask("PUT", "/v1/login-providers/own", json=body)
-    assert put.status_code == 200
+    assert put.status_code == 200, put.text
     assert "hush" not in put.text
     listed = (await site.rest.ask("GET", "/v1/login-providers")).json()["items"]
     assert [each["name"] for each in listed] == ["own"]
@@ -281,6 +281,7 @@ async def test_a_person_connects_a_calendar_and_ends_it(site: Site, provider: Pr
         assert (await ada.ask("GET", "/v1/connections")).json()["items"][0]["state"] == "not_connected"
         begun = await ada.ask("POST", "/v1/connections/calendar", {"return_to": "/done"})
         shown = await follow(ada, begun.json()["url"])
+        assert shown.status_code == 303, shown.text
         assert (shown.status_code, shown.headers["location"]) == (303, "/done")
         assert (await ada.ask("GET", "/v1/connections")).json()["items"][0]["state"] == "connected"
         assert provider.accepts(await site.world.people.connections.access_token(PARK, "calendar"))

@@ -116,7 +116,7 @@ async def test_a_hash_of_an_older_cost_is_renewed_when_its_owner_signs_in(world:
     assert row
     assert "m=128,t=2" in row["password"]
     await users_now.sign_in("ada@example.com", PASSWORD, address=HERE)
-    users_now.close()
+    dearer.close()
 
 
 async def test_a_session_ends_when_it_is_not_used(world: World) -> None:
