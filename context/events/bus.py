@@ -243,7 +243,7 @@ class EventBus:
 
     async def _release_orphans(self, work: DurableWork, held_for_s: float) -> None:
         """Let deliveries wait again that are held by a workflow that does not exist or has ended."""
-        held = await self._relay.held_since(int((self._now() - held_for_s) * 1000))
+        held = await self._relay.held_since(int((self._now() - held_for_s) * 1000), list(self._subscriptions))
         if not held:
             return
         for workflow_id in held - await work.unfinished(sorted(held)):

@@ -121,11 +121,12 @@ class Relay:
                 event_deliveries.c.state.in_((DeliveryState.RUNNING, DeliveryState.RETRYING)),
             )
 
-    async def held_since(self, before_ms: int) -> set[str]:
-        """Workflows that hold deliveries which did not change since `before_ms`. Raises StoreError."""
+    async def held_since(self, before_ms: int, subscribers: Sequence[str]) -> set[str]:
+        """Workflows that hold deliveries of these which did not change since `before_ms`. Raises StoreError."""
         async with self._store.reading_every_tenant() as transaction:
             rows = await transaction.rows(
                 event_deliveries,
+                event_deliveries.c.subscriber.in_(subscribers),
                 event_deliveries.c.state.in_((DeliveryState.RUNNING, DeliveryState.RETRYING)),
                 event_deliveries.c.changed_at_ms <= before_ms,
                 columns=[event_deliveries.c.workflow_id],
