@@ -138,7 +138,11 @@ def described(app: Litestar, examples: Sequence[msgspec.Struct] = ()) -> dict[st
     }
     document["security"] = [{"key": []}, {"session": []}]
     operations = list(_operations(app, document))
-    schemas = components["schemas"] = _describe_bodies(operations)
+    # Litestar's own components are what parameters refer to: enumerations.
+    schemas = components["schemas"] = {**components.get("schemas", {}), **_describe_bodies(operations)}
+    used = msgspec.json.encode(document).decode()
+    for name in [name for name in schemas if f'"#/components/schemas/{name}"' not in used]:
+        del schemas[name]
     schemas["Problem"] = PROBLEM_SCHEMA
     content = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     components["responses"] = {
