@@ -37,8 +37,8 @@ from context.security.vault_opening import open_vault
 from context.store.database import Store
 from context.tenants.config import TenantConfig
 from context.tenants.directory import TenantDirectory
-from context.tenants.files import load_tenant
 from context.tenants.store import StoredTenants
+from context.tenants.tenant_file import load_tenant
 from context.users.assembly import build_people
 from context.users.connection_providers import KNOWN_PROVIDERS, ConnectionApp
 from context.users.oauth_client import Client
@@ -193,13 +193,13 @@ async def _services(
 ) -> Services:
     stored = StoredTenants(store, clock)
     directory = TenantDirectory(folder / "tenants", (), stored)
-    runtimes = TenantRuntimes(EngineRegistry(FakeEmbedded(), host, {}), lambda texts, language: None)
+    runtimes = TenantRuntimes(EngineRegistry(FakeEmbedded(), host, {}), lambda texts, language: None, no_secret)
     for tenant_id in (PARK, LAKE):
         if await stored.get(tenant_id) is None:
             await stored.create(demo_tenant(tenant_id), actor="test")
     await directory.refresh()
     for tenant in directory.tenants:
-        runtimes.prepare(tenant)
+        await runtimes.prepare(tenant)
     recordings = folder / "recordings"
     recordings.mkdir()
     calls = CallStore(store, "node")
@@ -239,6 +239,10 @@ async def _services(
         limits=limits or RestLimits(per_address=Limit(PLENTY, 60), per_operator=Limit(PLENTY, 60)),
         requests_a_minute=lambda tenant_id: a_minute,
     )
+
+
+async def no_secret(tenant_id: str, name: str) -> str | None:
+    return None
 
 
 @lru_cache
