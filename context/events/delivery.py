@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
 
 import msgspec
@@ -70,6 +71,8 @@ class Deliverer:
         self._settings = settings
         self._metrics = metrics
         self._now = now
+        # SQLite has one writer: whoever publishes waits for one of our commits, not for one of each batch.
+        self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if store.dialect == "sqlite" else nullcontext()
         self.retries: Retries | None = None
         self.finished: Callable[[str], None] = lambda workflow_id: None
         """Told of each workflow that holds nothing any more."""
@@ -187,7 +190,7 @@ class Deliverer:
         marking = event_ids[:]
         event_ids.clear()
         if marking:
-            async with self._store.tenant(held.tenant_id).writing() as transaction:
+            async with self._turn, self._store.tenant(held.tenant_id).writing() as transaction:
                 self._metrics.of(held.subscriber).handled += await self._mark(transaction, held, marking)
 
     async def _commit(self, subscription: Subscription, held: Held, event_ids: Sequence[str]) -> int:
@@ -196,7 +199,7 @@ class Deliverer:
         Raises what the handler raises, and then nothing has happened.
         """
         loaded = await self._events(held.tenant_id, event_ids)
-        async with self._store.tenant(held.tenant_id).writing() as transaction:
+        async with self._turn, self._store.tenant(held.tenant_id).writing() as transaction:
             began_s = time.monotonic()
             if await self._mark(transaction, held, event_ids) != len(event_ids):
                 raise _NotHeldError
