@@ -201,7 +201,7 @@ async def _services(
     for tenant in directory.tenants:
         await runtimes.prepare(tenant)
     recordings = folder / "recordings"
-    recordings.mkdir()
+    recordings.mkdir(exist_ok=True)
     calls = CallStore(store, "node")
     conversations = Conversations(store, clock.seconds)
     responders = ResponderFactory(store, runtimes, clock)

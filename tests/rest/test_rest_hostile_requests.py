@@ -26,7 +26,7 @@ from server.rest.schema import described
 from server.rest.services import ServiceDoor
 from tests.rest.rest_server import PARK, RestServer, rest_server
 
-EXAMPLES = 8
+EXAMPLES = 5
 """Requests an operation."""
 
 
@@ -37,6 +37,12 @@ def sound(_: Any, value: Any) -> bytes:
 
 
 SCHEMA = schemathesis.openapi.from_dict(described(rest_app(ServiceDoor()), resource_examples()))
+
+
+def _usable(found: Any) -> Any:
+    """An operation of the schema. One that schemathesis cannot read fails here."""
+    return found.ok()
+
 
 NEVER_ENDS = {"/v1/events/stream"}
 FOR_BROWSERS = {
@@ -49,7 +55,7 @@ FOR_BROWSERS = {
 OPERATIONS = {
     f"{operation.method.upper()} {operation.path}": operation
     for found in SCHEMA.get_all_operations()
-    if (operation := found.ok()) and operation.path not in NEVER_ENDS
+    if (operation := _usable(found)).path not in NEVER_ENDS
 }
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -90,7 +96,7 @@ def test_no_request_crashes_the_server(server: tuple[RestServer, asyncio.Runner]
         derandomize=True,
         database=None,
         phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
     @given(case=operation.as_strategy())
     def ask(case: Any) -> None:

@@ -19,7 +19,7 @@ async def test_a_new_fact_is_what_the_agent_answers(rest: RestServer) -> None:
     })  # fmt: skip
     assert answer.status_code == 200, answer.text
     for tenant in rest.services.tenants.tenants:
-        rest.services.runtimes.prepare(tenant)
+        await rest.services.runtimes.prepare(tenant)
     reply = (await rest.ask("POST", "/v1/respond", json={"text": "Do you treat unicorns?"})).json()
     assert "Fridays" in reply["reply"]
 

@@ -66,9 +66,7 @@ async def test_the_agent_says_what_it_waits_for_and_answers_questions(rest: Rest
 async def test_a_conversation_goes_on_in_another_process(sqlite_url: str, tmp_path: Path) -> None:
     conversation: str | None = None
     for number, text in enumerate(BOOKING):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        async with rest_server(sqlite_url, folder) as rest:
+        async with rest_server(sqlite_url, tmp_path) as rest:
             reply = await say(rest, text, conversation)
             conversation = reply["conversation_id"]
             if number == len(BOOKING) - 1:

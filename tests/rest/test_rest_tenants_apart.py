@@ -6,7 +6,7 @@ answer is 404, or the asker's own, and not a byte of the first tenant's data cha
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import httpx
@@ -121,7 +121,7 @@ class Both(msgspec.Struct):
         return self.loop.run(everything_of(self.rest, PARK))
 
 
-Maker = Callable[[RestServer], Awaitable[str]]
+Maker = Callable[[RestServer], Coroutine[Any, Any, str]]
 
 
 async def made(rest: RestServer, path: str, body: Any, field: str = "id", method: str = "POST") -> str:
