@@ -2,7 +2,7 @@
 
 PyYAML's defaults follow YAML 1.1, where `18:00` is the number 1080, `no` is false and a repeated key
 wins silently; here scalars follow YAML 1.2 and a repeated key is a fault. Used by
-`context.tenants.files`.
+`context.tenants.tenant_file`.
 """
 
 import re

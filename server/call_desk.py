@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from weakref import WeakSet
 
 import msgspec
 import structlog
@@ -19,6 +20,7 @@ from context.calls.store import CallStore
 from context.errors import StoreError
 from context.security.principal import Scope
 from context.tenants.config import TenantConfig
+from context.tenants.directory import ChangeKind, TenantChange
 from server.callers import Callers
 from server.embedded import Embedded
 from server.responders import ResponderFactory
@@ -70,10 +72,17 @@ class CallDesk:
     def __init__(self, new_call_id: Callable[[], str]) -> None:
         self._new_call_id = new_call_id
         self._equipment: Equipment | None = None
+        self._live: dict[str, WeakSet[VoiceCall]] = {}
 
     def open(self, equipment: Equipment) -> None:
         """Take calls from now on."""
         self._equipment = equipment
+
+    async def end_calls_of(self, change: TenantChange) -> None:
+        """Let live calls say goodbye when their tenant takes no calls any more."""
+        if change.kind is ChangeKind.CLOSED:
+            for call in tuple(self._live.pop(change.tenant.id, ())):
+                call.wind_down("tenant_closed")
 
     async def __call__(self, leg: Leg, start: StartMessage, peer: Peer) -> LiveCall:
         """Build the call. Raises CallRefused: starting, unauthorized, unsupported_language, suspended, unavailable."""
@@ -109,7 +118,7 @@ class CallDesk:
         if equipment.smart_turn is not None and tenant.engines.turn_end == "smart-turn":
             recognizer = equipment.smart_turn(recognizer)
         log.info("call_started", language=language, rate_hz=leg.sample_rate)
-        return VoiceCall(
+        call = VoiceCall(
             leg=leg,
             recognizer=recognizer,
             voice=runtime.engines.voice(),
@@ -121,6 +130,8 @@ class CallDesk:
             archive=archive,
             clock=time.monotonic,
         )
+        self._live.setdefault(tenant.id, WeakSet()).add(call)
+        return call
 
 
 class _Archive:

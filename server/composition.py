@@ -68,9 +68,9 @@ async def build_equipment(
     host = await stack.enter_async_context(plugin_host())
     registry = EngineRegistry(embedded, host, os.environ, clock=clock)
     stack.push_async_callback(registry.aclose)
-    runtimes = TenantRuntimes(registry, tts.prerender)
+    runtimes = TenantRuntimes(registry, tts.prerender, ground.vault.get)
     for tenant in tenants.tenants:
-        runtimes.prepare(tenant)
+        await runtimes.prepare(tenant)
     await progress.step("greetings and common phrases", lambda: _speak_ahead(runtimes))
     for name, fault in (await registry.warm_up()).items():
         progress.note(f"Warning: {name} does not answer ({fault}); calls begin with the next engine")

@@ -30,6 +30,7 @@ from context.security.audit_anchors import AnchorFile, AnchorKeeper
 from context.security.keys import ApiKeys
 from context.security.operator_key import ensure_operator_key
 from context.security.rate_limit import RateLimiter
+from context.security.vault import Vault
 from context.security.vault_opening import open_vault
 from context.store.database import Store
 from context.tenants.directory import TenantAlert, TenantDirectory
@@ -77,6 +78,7 @@ class Ground(msgspec.Struct, frozen=True):
     stored_tenants: StoredTenants
     keys: ApiKeys
     audit: AuditLog
+    vault: Vault
     anchors: AnchorKeeper
     limiter: RateLimiter
     people: People
@@ -134,6 +136,7 @@ async def lay_ground(
         stored_tenants=stored,
         keys=keys,
         audit=audit,
+        vault=vault,
         anchors=AnchorKeeper(store, audit, AnchorFile(home.root)),
         limiter=limiter,
         people=people,

@@ -118,6 +118,7 @@ async def _load(
     stack.push_async_callback(services.text_turns.aclose)
     _keep_running(stack, ground.tenants.watch(), "watch tenants")
     _keep_running(stack, keep_house(jobs(ground, services)), "housekeeping")
+    ground.tenants.on_change(desk.end_calls_of)
     desk.open(equipment)
     door.open(services)
     settle_memory()

@@ -13,10 +13,12 @@ from context.conversations.store import Conversations
 from context.erasure.erase import Erasures
 from context.erasure.providers import all_personal_data, said_in_calls
 from context.erasure.retention import RetentionJob
+from context.events.event import Event, EventType
 from context.idempotency.store import IdempotentRequests
 from context.security.audit_anchors import MOVED_EVERY_S
 from context.security.rate_limit import REST_PER_ADDRESS
-from context.tenants.removal import CallRecordings, TenantRemoval
+from context.security.tables import THE_SERVER
+from context.tenants.removal import CallRecordings, TenantRemoval, VaultSecrets
 from server.call_desk import Equipment
 from server.ground import Ground
 from server.housekeeping import Job
@@ -65,6 +67,7 @@ def build_services(ground: Ground, equipment: Equipment) -> Services:
         anchors=ground.anchors,
         people=ground.people,
         webhooks=ground.webhooks,
+        bus=ground.bus,
         requests_a_minute=requests_a_minute,
     )
 
@@ -79,7 +82,7 @@ def jobs(ground: Ground, services: Services) -> list[Job]:
         ground.store,
         ground.stored_tenants,
         utc_now,
-        [CallRecordings(ground.store, ground.home.recordings)],
+        [CallRecordings(ground.store, ground.home.recordings), VaultSecrets(ground.vault)],
         audit=ground.audit,
     )
     return [
@@ -90,8 +93,24 @@ def jobs(ground: Ground, services: Services) -> list[Job]:
         Job("close idle conversations", MINUTE_S, services.text_turns.close_idle),
         Job("forget ended conversations", HOUR_S, services.conversations.forget_ended),
         Job("forget ended sessions", HOUR_S, ground.people.users.forget_ended),
-        Job("anchor the audit log", MOVED_EVERY_S, ground.anchors.advance),
+        Job("anchor the audit log", MOVED_EVERY_S, lambda: _anchor(ground)),
     ]
+
+
+async def _anchor(ground: Ground) -> None:
+    """Move the anchors, and alert every tenant whose chain is broken: once for each place that is found."""
+    for report in await ground.anchors.advance():
+        if report.tenant_id == THE_SERVER:
+            continue  # the installation's own chain is the operator's, who reads the log
+        alert = Event(
+            id=f"audit-broken.{report.tenant_id}.{report.end}",
+            type=EventType.SYSTEM_ALERT,
+            tenant_id=report.tenant_id,
+            occurred_at=time.time(),
+            source="audit",
+            payload={"alert": "audit_chain_broken", "faults": len(report.faults)},
+        )
+        await ground.bus.publish(alert)
 
 
 def _history_days(ground: Ground, tenant_id: str) -> int | None:

@@ -6,7 +6,7 @@ be had leaves the last good ones at work. Filled by `server.composition`, asked 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 import structlog
@@ -17,8 +17,10 @@ from agents.llm.fact_search import FactSearch
 from context.tenants.config import TenantConfig
 from context.tenants.directory import ChangeKind, TenantChange
 from voice_core.engines.registry import EngineRegistry, TenantEngines
+from voice_core.errors import EngineUnavailable
 
 EMBEDDED = "embedded"
+VAULT_PREFIX = "vault:"
 
 log = structlog.get_logger(__name__)
 
@@ -33,11 +35,20 @@ class TenantRuntime(msgspec.Struct, frozen=True):
 
 
 class TenantRuntimes:
-    """The tenants that can be answered for now. prerender: speaks (texts, language) into the cache; blocks."""
+    """The tenants that can be answered for now.
 
-    def __init__(self, registry: EngineRegistry, prerender: Callable[[Sequence[str], str], object]) -> None:
+    prerender: speaks (texts, language) into the cache; blocks. secret_of: tenant id and name -> a secret of the vault.
+    """
+
+    def __init__(
+        self,
+        registry: EngineRegistry,
+        prerender: Callable[[Sequence[str], str], object],
+        secret_of: Callable[[str, str], Awaitable[str | None]],
+    ) -> None:
         self._registry = registry
         self._prerender = prerender
+        self._secret_of = secret_of
         self._ready: dict[str, TenantRuntime] = {}
         self._speaking: set[asyncio.Task[None]] = set()
 
@@ -50,9 +61,11 @@ class TenantRuntimes:
         """Every tenant that can be answered for."""
         return tuple(runtime.tenant for runtime in self._ready.values())
 
-    def prepare(self, tenant: TenantConfig) -> None:
-        """Build the tenant's engines, or renew them. Raises EngineUnavailable, which leaves what was there."""
+    async def prepare(self, tenant: TenantConfig) -> None:
+        """Build the tenant's engines, or renew them. Raises EngineUnavailable, which leaves what was there, and what
+        the vault raises."""
         choice = tenant.engines
+        keys = {provider: await self._own_key(tenant, text) for provider, text in tenant.engine_keys.items()}
         engines = self._registry.prepare(
             stt_names=choice.stt,
             tts_names=choice.tts,
@@ -60,6 +73,7 @@ class TenantRuntimes:
             languages=tenant.languages,
             default_language=tenant.default_language,
             terms=tenant.terms,
+            keys=keys,
         )
         chain = LlmChain(engines.llms, self._registry.book, self._registry.host) if engines.llms else None
         self._ready[tenant.id] = TenantRuntime(tenant, engines, FactSearch(tenant), chain)
@@ -75,11 +89,21 @@ class TenantRuntimes:
         if change.kind is ChangeKind.CLOSED:
             self._ready.pop(change.tenant.id, None)
             return
-        self.prepare(change.tenant)
+        await self.prepare(change.tenant)
         # Rendering takes seconds, and the tenant can take calls without it.
         task = asyncio.create_task(asyncio.to_thread(self.speak_ahead, change.tenant), name="speak ahead")
         self._speaking.add(task)
         task.add_done_callback(self._spoken)
+
+    async def _own_key(self, tenant: TenantConfig, reference: str) -> str:
+        name = reference.removeprefix(VAULT_PREFIX)
+        key = await self._secret_of(tenant.id, name)
+        if key is None:
+            raise EngineUnavailable(
+                f"engine_keys: the vault has no secret {name!r} of the tenant {tenant.id!r}; "
+                f"keep it with  parley vault put {name} --tenant {tenant.id}"
+            )
+        return key
 
     def _spoken(self, task: asyncio.Task[None]) -> None:
         self._speaking.discard(task)

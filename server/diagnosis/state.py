@@ -16,7 +16,7 @@ from context.home import Home
 from context.store.database import Store
 from context.store.migration import head
 from context.tenants.config import LANGUAGES, TenantConfig
-from context.tenants.files import TenantDirectory
+from context.tenants.directory import TenantDirectory
 from server.diagnosis.report import Finding, fail, ok
 from voice_core.engines.names import EmbeddedEngine, PiperEngine, PluginEngine, parse_engine
 from voice_core.engines.plugins import installed, missing_keys, package_of

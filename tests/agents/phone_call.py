@@ -12,7 +12,7 @@ from agents.dialogue.responder import DialogueResponder
 from context.bookings.desk import Booking, BookingDesk, BookingNotFound, SlotTaken
 from context.bookings.slots import Calendar
 from context.tenants.config import TenantConfig
-from context.tenants.files import load_tenant
+from context.tenants.tenant_file import load_tenant
 from voice_core.responder import (
     Cause,
     Outcome,

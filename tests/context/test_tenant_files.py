@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from context.errors import TenantFileError
-from context.tenants.files import TenantDirectory, key_digest, load_tenant
+from context.tenants.directory import TenantDirectory
+from context.tenants.tenant_file import key_digest, load_tenant
 
 GOOD = """\
 id: clinic-a

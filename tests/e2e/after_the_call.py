@@ -15,7 +15,7 @@ from context.bookings.store import StoredBookingDesk
 from context.calls.store import CallStore
 from context.home import Home
 from context.store.database import Store
-from context.tenants.files import load_tenant
+from context.tenants.tenant_file import load_tenant
 from voice_core.frames import Pcm16
 from voice_core.record import CallRecord
 from voice_core.voice_to_voice import read_stereo

@@ -104,6 +104,39 @@ async def test_a_tenant_with_a_missing_engine_is_refused_at_start(registry: Engi
         prepared(registry, tts=["piper:/voice.onnx"])
 
 
+async def test_a_tenants_own_key_is_used_for_it_alone(registry: EngineRegistry, server: OpenAiServer):
+    def language_model(keys: dict[str, str]) -> TenantEngines:
+        return registry.prepare(
+            stt_names=["embedded"],
+            tts_names=["embedded"],
+            llm_names=[f"openai/fake?base_url={server.url}"],
+            languages=("en",),
+            default_language="en",
+            keys=keys,
+        )
+
+    server.answer(Say("Yes."), Say("Yes."), Say("Yes."))
+    everybodys, own, same = [language_model(keys) for keys in ({}, {"openai": "sk-own"}, {"openai": "sk-own"})]
+    assert own.llms[0].engine is same.llms[0].engine
+    assert own.llms[0].engine is not everybodys.llms[0].engine
+    assert own.llms[0].name != everybodys.llms[0].name, "the health of one says nothing of the other"
+    assert "sk-own" not in own.llms[0].name
+    await registry.warm_up()
+    assert sorted(server.keys) == ["Bearer sk-own", "Bearer sk-test"]
+
+
+async def test_a_key_of_ones_own_for_a_provider_that_takes_none_is_refused(registry: EngineRegistry):
+    with pytest.raises(EngineUnavailable, match="'nobody' takes no key of one's own; allowed: .*openai"):
+        registry.prepare(
+            stt_names=["embedded"],
+            tts_names=["embedded"],
+            llm_names=[],
+            languages=("en",),
+            default_language="en",
+            keys={"nobody": "x"},
+        )
+
+
 async def test_an_embedded_engine_is_no_language_model(registry: EngineRegistry):
     with pytest.raises(EngineUnavailable, match="leave llm empty"):
         registry.prepare(

@@ -11,7 +11,7 @@ import agents.demo
 from benchmarks.fake_engines import FakeRecognizer
 from context.errors import TenantFileError
 from context.tenants.config import EngineChoice, TenantConfig
-from context.tenants.files import load_tenant
+from context.tenants.tenant_file import load_tenant
 from server.composition import load_smart_turn
 from server.health import Health
 from server.loading import Progress

@@ -1,7 +1,7 @@
 """What a line such as "deepgram/nova-3" in a tenant's configuration means.
 
 Parsing is apart from building, so that a tenant file can be checked without importing a plugin.
-`context.tenants.files` checks with it; `voice_core.engines.registry` builds from the result.
+`context.tenants.checks` checks with it; `voice_core.engines.registry` builds from the result.
 
     embedded                                              the engines that need no key and no network
     piper:/path/voice.onnx                                a Piper voice file

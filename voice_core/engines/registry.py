@@ -13,6 +13,7 @@ import msgspec
 from livekit.agents import APIConnectOptions, llm, stt, tts
 
 from voice_core.engines.api_errors import engine_error
+from voice_core.engines.credentials import Credentials
 from voice_core.engines.fallback_recognizer import FallbackRecognizer, RecognizerCandidate
 from voice_core.engines.fallback_voice import FallbackVoice, VoiceCandidate
 from voice_core.engines.health import EngineEvent, HealthBook, HealthEvent
@@ -110,22 +111,27 @@ class EngineRegistry:
         languages: Sequence[str],
         default_language: str,
         terms: Sequence[str] = (),
+        keys: Mapping[str, str] | None = None,
     ) -> TenantEngines:
-        """Build a tenant's engines, first choice first. terms: words its recognisers prefer.
+        """Build a tenant's engines, first choice first. terms: words its recognisers prefer. keys: provider -> API
+        key of the tenant's own; other providers are used on the installation's account.
 
         Raises EngineUnavailable, which says what to install, set or change.
         """
         if not stt_names or not tts_names:
             raise EngineUnavailable('a tenant needs at least one stt and one tts engine, such as "embedded"')
+        credentials = Credentials(self._environment, keys or {})
         for text in stt_names:
-            self._check_stt(text, tuple(terms))
-        voice_candidates = [self._voice_candidate(text, languages, default_language) for text in tts_names]
+            self._check_stt(text, tuple(terms), credentials)
+        voice_candidates = [self._voice_candidate(text, languages, default_language, credentials) for text in tts_names]
         only_embedded_stt = [parse_engine(text) for text in stt_names] == [EmbeddedEngine()]
 
         def recognizer(language: str) -> Recognizer:
             if only_embedded_stt:
                 return self._embedded.recognizer(languages, language)
-            candidates = [self._recognizer_candidate(text, languages, language, tuple(terms)) for text in stt_names]
+            candidates = [
+                self._recognizer_candidate(text, languages, language, tuple(terms), credentials) for text in stt_names
+            ]
             return FallbackRecognizer(candidates, self.book, language)
 
         def voice() -> Voice:
@@ -133,7 +139,7 @@ class EngineRegistry:
                 voice_candidates[0].make() if len(voice_candidates) == 1 else FallbackVoice(voice_candidates, self.book)
             )
 
-        return TenantEngines(recognizer, voice, tuple(self._llm_candidate(text) for text in llm_names))
+        return TenantEngines(recognizer, voice, tuple(self._llm_candidate(text, credentials) for text in llm_names))
 
     async def warm_up(self) -> dict[str, str]:
         """Ask every language model for a word and open the other plugins' connections, at start-up.
@@ -177,31 +183,33 @@ class EngineRegistry:
         self.book.note(name, HealthEvent.FAILED if fault else HealthEvent.SUCCEEDED, began_s, fault)
         return name, fault
 
-    def _check_stt(self, text: str, terms: tuple[str, ...]) -> None:
+    def _check_stt(self, text: str, terms: tuple[str, ...], credentials: Credentials) -> None:
         name = parse_engine(text)
         if isinstance(name, PluginEngine):
-            self._stt(text, name, terms)
+            self._stt(text, name, terms, credentials)
         elif isinstance(name, PiperEngine):
             raise EngineUnavailable(f"engine {text!r} is a voice: it cannot recognise speech")
 
-    def _stt(self, text: str, name: PluginEngine, terms: tuple[str, ...]) -> stt.STT[Any]:
-        engine = self._stts.get((text, terms))
+    def _stt(self, text: str, name: PluginEngine, terms: tuple[str, ...], credentials: Credentials) -> stt.STT[Any]:
+        named = text + credentials.tag(name.provider)
+        engine = self._stts.get((named, terms))
         if engine is None:
-            engine = self.host.run(build_stt, name, self._environment)
+            engine = self.host.run(build_stt, name, credentials.environment(name.provider))
             if terms and engine.capabilities.keyterms:
                 # livekit's own session sets its key terms with this hook; plugins have no common public one.
                 engine._update_session_keyterms(list(terms))  # pyright: ignore[reportPrivateUsage]
-            self._stts[text, terms] = engine
+            self._stts[named, terms] = engine
         return engine
 
     def _recognizer_candidate(
-        self, text: str, languages: Sequence[str], language: str, terms: tuple[str, ...]
+        self, text: str, languages: Sequence[str], language: str, terms: tuple[str, ...], credentials: Credentials
     ) -> RecognizerCandidate:
         name = parse_engine(text)
         key = f"stt:{text}"
         if not isinstance(name, PluginEngine):
             return RecognizerCandidate(key, lambda: self._embedded.recognizer(languages, language), EMBEDDED_TIMEOUT_S)
-        engine = self._stt(text, name, terms)
+        engine = self._stt(text, name, terms, credentials)
+        key += credentials.tag(name.provider)
         ask_language = not any("language" in option for option in name.options)
         return RecognizerCandidate(
             key,
@@ -210,7 +218,9 @@ class EngineRegistry:
             ),
         )
 
-    def _voice_candidate(self, text: str, languages: Sequence[str], default_language: str) -> VoiceCandidate:
+    def _voice_candidate(
+        self, text: str, languages: Sequence[str], default_language: str, credentials: Credentials
+    ) -> VoiceCandidate:
         name = parse_engine(text)
         key = f"tts:{text}"
         match name:
@@ -222,23 +232,26 @@ class EngineRegistry:
                     make = self._pipers[path] = self._embedded.piper(path)
                 return VoiceCandidate(key, make, EMBEDDED_TIMEOUT_S, EMBEDDED_TIMEOUT_S)
             case PluginEngine():
-                engines = {language: self._tts(text, name, language) for language in languages}
+                engines = {language: self._tts(text, name, language, credentials) for language in languages}
+                key += credentials.tag(name.provider)
                 return VoiceCandidate(key, lambda: LivekitVoice(engines, default_language, self.host))
 
-    def _tts(self, text: str, name: PluginEngine, language: str) -> tts.TTS[Any]:
-        code = engine_language(language)
-        engine = self._ttss.get((text, code))
+    def _tts(self, text: str, name: PluginEngine, language: str, credentials: Credentials) -> tts.TTS[Any]:
+        code, named = engine_language(language), text + credentials.tag(name.provider)
+        engine = self._ttss.get((named, code))
         if engine is None:
-            engine = self._ttss[text, code] = self.host.run(build_tts, name, self._environment, code)
+            environment = credentials.environment(name.provider)
+            engine = self._ttss[named, code] = self.host.run(build_tts, name, environment, code)
         return engine
 
-    def _llm_candidate(self, text: str) -> LlmCandidate:
+    def _llm_candidate(self, text: str, credentials: Credentials) -> LlmCandidate:
         name: EngineName = parse_engine(text)
         if not isinstance(name, PluginEngine):
             raise EngineUnavailable(
                 f"engine {text!r} is not a language model; leave llm empty to let the dialogue engine answer alone"
             )
-        engine = self._llms.get(text)
+        named = text + credentials.tag(name.provider)
+        engine = self._llms.get(named)
         if engine is None:
-            engine = self._llms[text] = self.host.run(build_llm, name, self._environment)
-        return LlmCandidate(f"llm:{text}", engine)
+            engine = self._llms[named] = self.host.run(build_llm, name, credentials.environment(name.provider))
+        return LlmCandidate(f"llm:{named}", engine)
