@@ -5,13 +5,9 @@ application. Built by `server.running`.
 """
 
 import asyncio
-import base64
 import contextlib
-import hashlib
-import re
 import socket
 from collections.abc import Generator
-from importlib.resources import files
 from typing import Any
 
 import uvicorn
@@ -19,6 +15,7 @@ from litestar import Litestar, MediaType, Request, Response, get
 from litestar.types import ControllerRouterHandler
 
 from server.health import Health
+from server.own_page import SELF, OwnPage
 from server.rest.api import rest_app
 from server.rest.people_pages import pages as people_pages
 from server.rest.services import ServiceDoor
@@ -30,28 +27,6 @@ SHUTDOWN_S = 3
 KEEP_ALIVE_S = 5
 MAX_REQUESTS = 256
 """Requests at the same time; beyond it uvicorn answers 503."""
-
-_VOICE_PORT_MARK = "{{voice_port}}"
-_INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
-
-
-class TalkPage:
-    """The page as it is sent: with the voice port filled in, and a policy that allows its own scripts only."""
-
-    def __init__(self, voice_port: int) -> None:
-        page = files("server").joinpath("pages/talk.html").read_text(encoding="utf-8")
-        self.html = page.replace(_VOICE_PORT_MARK, str(voice_port))
-        hashes: dict[str, list[str]] = {"script": [], "style": []}
-        for kind, content in _INLINE.findall(self.html):
-            digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-            hashes[kind].append(f"'sha256-{digest}'")
-        # blob: is the audio worklet, which the page makes from its own text.
-        self.policy = (
-            f"default-src 'none'; script-src {' '.join(hashes['script'])} blob:; "
-            f"style-src {' '.join(hashes['style'])}; "
-            f"connect-src 'self' ws://*:{voice_port} wss://*:{voice_port}; base-uri 'none'; form-action 'none'; "
-            "frame-ancestors 'self'; img-src data:"
-        )
 
 
 def health_handler(health: Health) -> ControllerRouterHandler:
@@ -65,20 +40,23 @@ def health_handler(health: Health) -> ControllerRouterHandler:
     return report
 
 
-def talk_handler(page: TalkPage) -> ControllerRouterHandler:
+def talk_handler(voice_port: int) -> ControllerRouterHandler:
     """Answers / with the page to talk from."""
+    # blob: is the audio worklet, which the page makes from its own text.
+    calls = f"ws://*:{voice_port} wss://*:{voice_port}"
+    page = OwnPage("talk.html", connect=calls, script="blob:", frame=SELF)
+    text = page.filled({"voice_port": str(voice_port)})
 
     @get("/", media_type=MediaType.HTML, include_in_schema=False)
     async def talk() -> Response[str]:
-        headers = {"Content-Security-Policy": page.policy, "X-Content-Type-Options": "nosniff"}
-        return Response(page.html, media_type=MediaType.HTML, headers=headers)
+        return Response(text, media_type=MediaType.HTML, headers=page.headers)
 
     return talk
 
 
 def api_app(door: ServiceDoor, health: Health, voice_port: int) -> Litestar:
     """The application of the API port: REST, health and every page. door: where REST's services come from."""
-    own = (health_handler(health), talk_handler(TalkPage(voice_port)), webhooks_page())
+    own = (health_handler(health), talk_handler(voice_port), webhooks_page())
     return rest_app(door, [*own, *people_pages])
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Controller, get, post
 from litestar.openapi import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, Parameter, QueryParameter
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
@@ -50,7 +50,7 @@ EventId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$", 
 TypeName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$", max_length=100)]
 Types = Annotated[
     list[str] | None,
-    Parameter(query="type", description="Types such as `call.completed`, `call.*` or `*`; may be repeated."),
+    QueryParameter(name="type", description="Types such as `call.completed`, `call.*` or `*`; may be repeated."),
 ]
 
 OWN_NAMES = frozenset(kind.partition(".")[0] for kind in EventType)
@@ -151,7 +151,7 @@ class Events(Controller):
         services: Services,
         types: Types = None,
         last_event_id: Annotated[
-            str | None, Parameter(header="Last-Event-ID", description="`id` of the last one seen.", max_length=20)
+            str | None, HeaderParameter(name="Last-Event-ID", description="`id` of the last one seen.", max_length=20)
         ] = None,
     ) -> Stream:
         """Server-sent events: `id` is a position to go on from, `event` the type, `data` the event as JSON.

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from context.security.principal import Role
-from server.rest.people_pages import own_page
+from server.own_page import own_page
 from tests.users.oauth_provider import CLIENT_ID, Person, Provider
 from tests.users.parley_site import LAKE, PARK, Browser, Site, running_site
 from tests.users.people_world import OTHER_PASSWORD, World
@@ -342,7 +342,7 @@ async def test_the_sign_in_page_loads_nothing_and_allows_its_own_script_only(sit
 
 def test_every_page_names_its_fields_and_its_language() -> None:
     for name in ("login", "refused"):
-        page = own_page(name).html
+        page = own_page(f"{name}.html").html
         assert '<html lang="en">' in page
         assert page.count("<input") == page.count("<label") - page.count("<select")
 
