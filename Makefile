@@ -25,8 +25,15 @@ $(VENV)/.ready-dev: pyproject.toml scripts/setup.sh
 run: $(VENV)/.ready-run
 	@$(BIN)/parley serve
 
+# Whole calls are in real time, so they have the machine to themselves; everything else runs on two cores.
 test: $(VENV)/.ready-dev
+ifeq ($(ARGS),)
+	@$(BIN)/python -m pytest tests/e2e tests/test_call.py tests/server; calls=$$?; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/e2e --ignore=tests/test_call.py --ignore=tests/server \
+	&& exit $$calls
+else
 	@$(BIN)/python -m pytest $(ARGS)
+endif
 
 lint: $(VENV)/.ready-dev
 	@$(BIN)/ruff check .

@@ -21,6 +21,7 @@ from context.errors import StoreConflictError, StoreError
 from context.store.migration import HEAD, SchemaVersion, migrate, schema_version
 from context.store.row_security import EVERY_TENANT, TENANT_SETTING
 from context.store.transaction import INSERTS, ServerTransaction, TenantTransaction
+from context.store.uninterrupted import in_transaction, uninterrupted
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another process: a write takes milliseconds, a checkpoint tenths of a second."""
@@ -114,6 +115,12 @@ class Store:
         if engine.dialect.name == "sqlite":
             event.listen(engine.sync_engine, "connect", _sqlite_connect)
             event.listen(engine.sync_engine, "begin", _sqlite_begin)
+            try:
+                # The asynchronous driver leaves a thread behind when a file cannot be opened.
+                await asyncio.to_thread(_touch_sqlite, engine.url.database)
+            except sqlite3.Error as error:
+                await engine.dispose()
+                raise StoreError(f"the database failed: {error}") from error
         return cls(engine)
 
     def tenant(self, tenant_id: str) -> TenantStore:
@@ -129,16 +136,16 @@ class Store:
         """A reading transaction: for `TenantStore`, which scopes it. owner: the tenant whose rows Postgres shows,
         EVERY_TENANT for all, "" for none. Raises StoreError."""
         with _as_store_errors():
-            async with self._reader_engine.begin() as connection:
-                await _name_owner(connection, owner)
+            async with in_transaction(self._reader_engine) as connection:
+                await uninterrupted(_name_owner(connection, owner))
                 yield connection
 
     @asynccontextmanager
     async def writing_as(self, owner: str) -> AsyncGenerator[AsyncConnection, None]:
         """A writing transaction: for `TenantStore`, which scopes it. owner: as of `reading_as`. Raises StoreError."""
         with _as_store_errors():
-            async with self._writer, self._writer_engine.begin() as connection:
-                await _name_owner(connection, owner)
+            async with self._writer, in_transaction(self._writer_engine) as connection:
+                await uninterrupted(_name_owner(connection, owner))
                 yield connection
 
     @asynccontextmanager
@@ -235,6 +242,12 @@ def _drop_details(error: SQLAlchemyError) -> None:
     for shown in (error, getattr(error, "orig", None)):
         if shown is not None and shown.args and isinstance(shown.args[0], str):
             shown.args = (shown.args[0].split("\n", 1)[0],)
+
+
+def _touch_sqlite(path: str | None) -> None:
+    """Raises sqlite3.Error when the file cannot be opened or made."""
+    if path and path != ":memory:" and not path.startswith("file:"):
+        sqlite3.connect(path).close()
 
 
 def _sqlite_connect(connection: Any, _record: object) -> None:

@@ -13,6 +13,8 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from context.store.uninterrupted import uninterrupted
+
 Row = Mapping[str, Any]
 """Column name -> value."""
 
@@ -42,7 +44,7 @@ class Statements:
         """Rows that meet every condition; all columns of `table` unless some are named."""
         query = sa.select(*(columns or (table,))).select_from(table).where(*self._scope(table), *where)
         query = query.order_by(*order_by).limit(limit)
-        return [dict(row) for row in (await self._connection.execute(query)).mappings()]
+        return [dict(row) for row in (await self._execute(query)).mappings()]
 
     async def row(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> Row | None:
         """The first row that meets every condition, None when there is none."""
@@ -52,23 +54,23 @@ class Statements:
     async def distinct(self, table: sa.Table, column: sa.Column[Any], *where: sa.ColumnElement[bool]) -> Sequence[Any]:
         """The different values of a column of `table` in the rows that meet every condition, in order."""
         query = sa.select(column).select_from(table).where(*self._scope(table), *where).distinct().order_by(column)
-        return (await self._connection.execute(query)).scalars().all()
+        return (await self._execute(query)).scalars().all()
 
     async def count(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
         """How many rows meet every condition."""
         query = sa.select(sa.func.count()).select_from(table).where(*self._scope(table), *where)
-        return int((await self._connection.execute(query)).scalar_one())
+        return int((await self._execute(query)).scalar_one())
 
     async def insert(self, table: sa.Table, rows: Sequence[Row]) -> None:
         """Add rows. Raises StoreConflictError when one exists."""
         if rows:
-            await self._connection.execute(sa.insert(table), [self._owned(row) for row in rows])
+            await self._execute(sa.insert(table), [self._owned(row) for row in rows])
 
     async def insert_once(self, table: sa.Table, row: Row) -> bool:
         """Add a row unless its primary key exists already; whether it was added."""
         # RETURNING, because psycopg does not tell how many rows an INSERT has added.
         statement = INSERTS[self.dialect](table).values(self._owned(row)).on_conflict_do_nothing()
-        added = await self._connection.execute(statement.returning(*table.primary_key.columns))
+        added = await self._execute(statement.returning(*table.primary_key.columns))
         return added.first() is not None
 
     async def upsert(self, table: sa.Table, row: Row) -> None:
@@ -82,17 +84,20 @@ class Statements:
             if changed
             else statement.on_conflict_do_nothing()
         )
-        await self._connection.execute(statement)
+        await self._execute(statement)
 
     async def update(self, table: sa.Table, values: Row, *where: sa.ColumnElement[bool]) -> int:
         """Change the rows that meet every condition; how many there were."""
         statement = sa.update(table).where(*self._scope(table), *where).values(dict(values))
-        return int((await self._connection.execute(statement)).rowcount)
+        return int((await self._execute(statement)).rowcount)
 
     async def delete(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
         """Remove the rows that meet every condition; how many there were."""
         statement = sa.delete(table).where(*self._scope(table), *where)
-        return int((await self._connection.execute(statement)).rowcount)
+        return int((await self._execute(statement)).rowcount)
+
+    async def _execute(self, statement: sa.Executable, rows: Sequence[Row] | None = None) -> sa.CursorResult[Any]:
+        return await uninterrupted(self._connection.execute(statement, rows))
 
     def _scope(self, table: sa.Table) -> Sequence[sa.ColumnElement[bool]]:
         raise NotImplementedError
@@ -114,7 +119,7 @@ class TenantTransaction(Statements):
         Postgres locks the row; on SQLite the writer holds the whole database already.
         """
         await self.insert_once(table, {})
-        await self._connection.execute(sa.select(table).where(*self._scope(table)).with_for_update())
+        await self._execute(sa.select(table).where(*self._scope(table)).with_for_update())
 
     def _scope(self, table: sa.Table) -> Sequence[sa.ColumnElement[bool]]:
         return (table.c.tenant_id == self.tenant_id,)

@@ -24,7 +24,7 @@ tenant_numbers = sa.Table(
     sa.Column("tenant_id", sa.String, primary_key=True),
     sa.Column("number", sa.String, primary_key=True),
     sa.UniqueConstraint("number", name="tenant_numbers_of_one_tenant"),
-    comment="The numbers in the configurations: the constraint is what makes a second tenant of a number impossible",
+    comment="Numbers in the configurations: the constraint makes a second tenant of a number impossible",
 )
 
 removal_steps = sa.Table(

@@ -140,7 +140,7 @@ def _for_tenant(request: Request[Any, Any, Any], services: Services, principal: 
     if principal.kind is PrincipalKind.OPERATOR:
         if named and services.tenants.by_id(named) is None:
             raise not_found("tenant")
-        return msgspec.structs.replace(principal, tenant_id=named)
+        return msgspec.structs.replace(principal, tenant_id=named or principal.tenant_id)
     if named and named != principal.tenant_id:
         raise not_found("tenant")
     if principal.tenant_id:

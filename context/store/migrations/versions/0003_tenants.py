@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("number", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "number"),
         sa.UniqueConstraint("number", name="tenant_numbers_of_one_tenant"),
-        comment="The numbers in the configurations: the constraint is what makes a second tenant of a number impossible",
+        comment="Numbers in the configurations: the constraint makes a second tenant of a number impossible",
     )
     op.create_table(
         "removal_steps",
