@@ -1,6 +1,6 @@
 """Publishes and handles events on SQLite beside a ticking loop: does a flood of events disturb calls?
 
-    python -m benchmarks.events [--events 10000] [--publishers 4]
+    python -m benchmarks.events [--events 10000] [--publishers 4] [--per-second 20]
 
 The loop ticks every 5 ms, as the pacer of calls does nearly; how late the ticks come is what a caller would hear. One
 transactional subscriber writes a row for each event. Figures come three times: idle, while events are published and
@@ -76,8 +76,8 @@ def figures(seconds: Sequence[float]) -> str:
     return f"p50 {quantile(0.5)}  p99 {quantile(0.99)}  max {quantile(1.0)} ms"
 
 
-async def run(count: int, publishers: int, folder: Path) -> None:
-    """Measure, and print."""
+async def run(count: int, publishers: int, per_second: float, folder: Path) -> None:
+    """Measure, and print. per_second: of all publishers together, 0 for as many as they can."""
     url = f"sqlite+aiosqlite:///{folder / 'parley.db'}"
     store = await Store.open(url)
     async with store.writing_as(EVERY_TENANT) as connection:
@@ -103,6 +103,8 @@ async def run(count: int, publishers: int, folder: Path) -> None:
 
     async def publish(first: int) -> None:
         for number in range(first, count, publishers):
+            if per_second:
+                await asyncio.sleep(max(0.0, began_s + number / per_second - time.perf_counter()))
             before_s = time.perf_counter()
             await bus.publish(an_event(number))
             took_s.append(time.perf_counter() - before_s)
@@ -152,9 +154,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=10_000)
     parser.add_argument("--publishers", type=int, default=4, help="1: each waits for the one before")
+    parser.add_argument("--per-second", type=float, default=0, help="at this pace, as sessions do [as fast as it goes]")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        uvloop.run(run(chosen.events, chosen.publishers, Path(folder)))
+        uvloop.run(run(chosen.events, chosen.publishers, chosen.per_second, Path(folder)))
 
 
 if __name__ == "__main__":
