@@ -98,6 +98,9 @@ class CallDesk:
         if runtime is None:
             raise CallRefused("unavailable", "This line cannot be answered at the moment.")
         known = await equipment.known_caller(tenant.id, start.caller) if start.caller else ""
+        recognizer = _recognizer_for(equipment, runtime, start.language, language)
+        if equipment.smart_turn is not None and tenant.engines.turn_end == "smart-turn":
+            recognizer = equipment.smart_turn(recognizer)
         call_id = self._new_call_id()
         structlog.contextvars.bind_contextvars(call_id=call_id, tenant_id=tenant.id)
         recording = equipment.recordings / f"{call_id}.wav"
@@ -114,9 +117,6 @@ class CallDesk:
             name="begin call",
         )
         archive = _Archive(equipment.calls, tenant.id, beginning, details, recorder, recording.with_suffix(EVENT_LOG))
-        recognizer = _recognizer_for(equipment, runtime, start.language, language)
-        if equipment.smart_turn is not None and tenant.engines.turn_end == "smart-turn":
-            recognizer = equipment.smart_turn(recognizer)
         log.info("call_started", language=language, rate_hz=leg.sample_rate)
         call = VoiceCall(
             leg=leg,

@@ -18,16 +18,13 @@ from context.events.patterns import EVERY, checked
 from context.events.replay import DeadLetter, dead_letters, drop_dead_letters, replay, retry_dead_letters
 from context.home import Home
 from context.store.database import Store
+from server.commands.installation import DatabaseOption, HomeOption
 
 LETTERS_SHOWN = 100
 
 Tenant = Annotated[str, typer.Option("--tenant", help="Id of the tenant.")]
 Types = Annotated[
     list[str] | None, typer.Option("--type", help="Type of event, also 'call.*'; may be repeated [default: all].")
-]
-HomeOption = Annotated[str | None, typer.Option(envvar="PARLEY_HOME", help="Folder of all state [default: ~/.parley].")]
-DatabaseUrl = Annotated[
-    str | None, typer.Option(envvar="PARLEY_DATABASE_URL", help="SQLAlchemy URL instead of SQLite in the home.")
 ]
 EventId = Annotated[str, typer.Option("--event", help="Only of this event.")]
 Subscriber = Annotated[str, typer.Option("--subscriber", help="Only of this subscriber.")]
@@ -46,7 +43,7 @@ def tail(
     after: Annotated[int | None, typer.Option(min=0, help="Begin after this position [default: now].")] = None,
     count: Annotated[int, typer.Option(min=0, help="Stop after as many events; 0 for never.")] = 0,
     home: HomeOption = None,
-    database_url: DatabaseUrl = None,
+    database_url: DatabaseOption = None,
 ) -> None:
     """Show events as they happen, one line of JSON each, until Ctrl-C. Payloads hold what callers said."""
 
@@ -72,7 +69,7 @@ def replay_events(
     since: Annotated[dt.datetime | None, typer.Option(help="Only what happened then or later, UTC.")] = None,
     until: Annotated[dt.datetime | None, typer.Option(help="Only what happened before then, UTC.")] = None,
     home: HomeOption = None,
-    database_url: DatabaseUrl = None,
+    database_url: DatabaseOption = None,
 ) -> None:
     """Deliver events again, with their own ids, also those that were handled."""
     query = EventQuery(checked_or_all(types), correlation_id, _second(since), _second(until))
@@ -82,7 +79,7 @@ def replay_events(
 
 @letters.command(name="list")
 def list_letters(
-    tenant: Tenant, subscriber: Subscriber = "", home: HomeOption = None, database_url: DatabaseUrl = None
+    tenant: Tenant, subscriber: Subscriber = "", home: HomeOption = None, database_url: DatabaseOption = None
 ) -> None:
     """Show dead letters, the newest event first, and how to retry each."""
     found = _run(
@@ -102,7 +99,7 @@ def retry_letters(
     event: EventId = "",
     subscriber: Subscriber = "",
     home: HomeOption = None,
-    database_url: DatabaseUrl = None,
+    database_url: DatabaseOption = None,
 ) -> None:
     """Deliver dead letters again: all of a tenant, or those of one event or subscriber."""
     moved = _run(lambda store: retry_dead_letters(store, tenant, event, subscriber), home, database_url)
@@ -115,7 +112,7 @@ def drop_letters(
     event: EventId = "",
     subscriber: Subscriber = "",
     home: HomeOption = None,
-    database_url: DatabaseUrl = None,
+    database_url: DatabaseOption = None,
 ) -> None:
     """Give dead letters up for good. Their events stay and can be replayed."""
     moved = _run(lambda store: drop_dead_letters(store, tenant, event, subscriber), home, database_url)

@@ -23,6 +23,7 @@ from context.store.database import Store
 from context.users.accounts import Account, AccountState, Membership, Standing
 from context.users.passwords import SHORTEST_CHARS
 from context.users.people import Users
+from server.commands.installation import DatabaseOption, HomeOption
 
 ACTOR = "cli"
 """Who did it, in the audit log."""
@@ -30,11 +31,6 @@ ACTOR = "cli"
 COLUMNS = ("user", "e-mail", "name", "standing", "state", "tenants")
 
 app = typer.Typer(help="Accounts of people: make, list, disable, new passwords.", no_args_is_help=True)
-
-HomeOption = Annotated[str | None, typer.Option(envvar="PARLEY_HOME", help="Folder of all state [default: ~/.parley].")]
-DatabaseOption = Annotated[
-    str | None, typer.Option(envvar="PARLEY_DATABASE_URL", help="SQLAlchemy URL instead of SQLite in the home.")
-]
 
 
 @app.command("new")
